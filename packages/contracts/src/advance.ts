@@ -1,0 +1,117 @@
+import type { FeedbackItem } from './feedback.ts'
+import { planHashSchema } from './ids.ts'
+import type { InboxItem } from './inbox.ts'
+import { type Task, taskEnded } from './task.ts'
+
+/** Attempts of one run that may end in a passing trouble before the task is given up. */
+export const MAX_FAILED_ATTEMPTS = 5
+
+export type FoldedInbox = {
+  readonly task: Task
+  /** Feedback that arrived by webhook, in order of arrival. */
+  readonly feedback: readonly FeedbackItem[]
+  /** The newest edited text, to be stored as the task's plan text. */
+  readonly planText?: string
+}
+
+/**
+ * Takes everything in the inbox into the task. Pure, and safe to repeat: folding the same items again changes nothing
+ * more. Feedback is handed on unjudged; whether its author may steer is asked from GitHub at the moment of use.
+ */
+export function foldInbox(task: Task, inbox: readonly InboxItem[], nowMs: number): FoldedInbox {
+  let next = task
+  let planText: string | undefined
+  const feedback: FeedbackItem[] = []
+  for (const item of inbox) {
+    if (item.kind === 'feedback') feedback.push(item.item)
+    if (item.kind === 'plan-edited' && !taskEnded(next)) planText = item.planText
+    next = foldItem(next, item, nowMs)
+  }
+  return { task: next, feedback, ...(planText === undefined ? {} : { planText }) }
+}
+
+function foldItem(task: Task, item: InboxItem, nowMs: number): Task {
+  switch (item.kind) {
+    case 'feedback':
+      return task
+    case 'plan-moved':
+      return { ...task, planPath: item.planPath }
+    case 'plan-edited':
+      if (taskEnded(task) || task.planHash === item.planHash) return task
+      // Without a pull request the next run simply starts from the new text; with one, the edit is feedback.
+      return {
+        ...task,
+        planHash: planHashSchema.parse(item.planHash),
+        planEdited: task.pullRequest !== undefined,
+        failedAttempts: 0,
+      }
+    case 'plan-cancelled':
+      return endTask(task, 'cancelled', 'the plan file says status: cancelled', nowMs)
+    case 'start-requested':
+      return task.status === 'held' ? withoutReason({ ...task, status: 'ready' }) : task
+    case 'pull-request':
+      if (task.pullRequest !== undefined && task.pullRequest.number !== item.pullNumber) return task
+      return foldPullRequestEvent(task, item, nowMs)
+  }
+}
+
+function foldPullRequestEvent(task: Task, item: Extract<InboxItem, { kind: 'pull-request' }>, nowMs: number): Task {
+  if (item.action === 'merged') return endTask(task, 'merged', `merged by ${item.actor}`, nowMs)
+  if (item.action === 'closed') return endTask(task, 'closed', `closed by ${item.actor}`, nowMs)
+  return reviveTask(task)
+}
+
+/** An ended task stays as it ended; the first ending wins. */
+export function endTask(
+  task: Task,
+  status: 'merged' | 'closed' | 'cancelled' | 'no-change' | 'given-up',
+  reason: string,
+  nowMs: number,
+): Task {
+  // A merge after a close is the one correction: GitHub reports a merge as a close first in some deliveries.
+  if (taskEnded(task) && !(task.status === 'closed' && status === 'merged')) return task
+  const { notBeforeMs: _wait, ...rest } = task
+  return { ...rest, status, statusReason: reason, endedAtMs: nowMs }
+}
+
+/** A reopened pull request brings a closed task back; every other ending is final. */
+function reviveTask(task: Task): Task {
+  if (task.status !== 'closed' || task.pullRequest === undefined) return task
+  const { endedAtMs: _ended, ...rest } = task
+  return withoutReason({ ...rest, status: 'in-review' })
+}
+
+function withoutReason(task: Task): Task {
+  const { statusReason: _reason, ...rest } = task
+  return rest
+}
+
+export type Decision =
+  /** Nothing to do until something happens. */
+  | { readonly kind: 'rest' }
+  | { readonly kind: 'wait'; readonly untilMs: number; readonly reason: string }
+  /** A push was announced and perhaps made: carry on from there. */
+  | { readonly kind: 'complete-publication' }
+  | { readonly kind: 'implement' }
+  /** Look at the pull request on GitHub, and work off what a person asked for. */
+  | { readonly kind: 'review' }
+  | { readonly kind: 'give-up'; readonly reason: string }
+
+/** What the owner of a task does next. Pure: a function of the record and the time. */
+export function decideNext(task: Task, nowMs: number): Decision {
+  if (taskEnded(task) || task.status === 'held') return { kind: 'rest' }
+  if (task.failedAttempts >= MAX_FAILED_ATTEMPTS) {
+    return { kind: 'give-up', reason: `${task.failedAttempts} attempts in a row failed` }
+  }
+  if (task.notBeforeMs !== undefined && task.notBeforeMs > nowMs) {
+    return { kind: 'wait', untilMs: task.notBeforeMs, reason: 'backoff' }
+  }
+  if (task.publication !== undefined) return { kind: 'complete-publication' }
+  return task.pullRequest === undefined ? { kind: 'implement' } : { kind: 'review' }
+}
+
+/** Wait before attempt `failedAttempts + 1`: 5 s doubling to 5 min, plus up to a fifth of jitter (`random` in 0..1). */
+export function backoffMs(failedAttempts: number, random: number): number {
+  const baseMs = Math.min(5_000 * 2 ** Math.max(0, failedAttempts - 1), 300_000)
+  return Math.round(baseMs * (1 + random / 5))
+}

@@ -1,0 +1,185 @@
+import type {
+  FeedbackRow,
+  InboxItem,
+  PlanHash,
+  Priority,
+  RecordedEvent,
+  RepositoryName,
+  RunRecord,
+  Task,
+  TaskEvent,
+  TaskId,
+  TaskProgress,
+} from '@devbot/contracts'
+
+/**
+ * The durable record of tasks, inboxes, turns and events. Every method may throw a DevBotError of category `transient`
+ * (code `ledger-unavailable`) when Redis does not answer; a write that returned is on disk. Times are UTC milliseconds
+ * of Redis' clock.
+ */
+export interface Ledger extends PlanIntakeLedger, FeedbackIntakeLedger, WorkerLedger, OperatorLedger {
+  /** Refuses an unsafe Redis: eviction policy other than noeviction, append-only file off or not synced always, no
+   * password beyond loopback, or records written by a newer DevBot. Throws category `config` naming every finding. */
+  checkSafety(): Promise<void>
+  close(): Promise<void>
+}
+
+export type NewTask = {
+  readonly repository: RepositoryName
+  readonly planPath: string
+  readonly planHash: PlanHash
+  readonly planText: string
+  readonly title: string
+  readonly priority: Priority
+  /** A plan's own branch; absent: named by the ledger from prefix, plan path and the time of acceptance. */
+  readonly branch?: string
+  readonly branchPrefix: string
+  /** Present: the task is accepted but held, and this says why. */
+  readonly heldBecause?: string
+}
+
+/** What the watcher knows of a plan's task. */
+export type PlanTask = Pick<Task, 'id' | 'planPath' | 'planHash' | 'status' | 'generation' | 'branch'> & {
+  /** The hash of the newest revision known, including one still waiting in the inbox. */
+  readonly latestPlanHash: PlanHash
+}
+
+/** What plan intake needs: the watcher's side. */
+export interface PlanIntakeLedger {
+  /** The task of the newest generation at this path, if any. */
+  planTaskAt(repository: RepositoryName, planPath: string): Promise<PlanTask | undefined>
+  /** The task that has exactly this content as its newest revision, at whatever path, if any. */
+  planTaskWithHash(repository: RepositoryName, planHash: PlanHash): Promise<PlanTask | undefined>
+  /**
+   * Creates the task and its inbox, due now, in one script. Idempotent: when the newest generation at this path is not
+   * ended, or has this very content, that task is returned with `created: false`. A branch that another task has
+   * yields `branch-taken`. Generation = 1 + the last one used at this path.
+   */
+  createTask(
+    newTask: NewTask,
+  ): Promise<
+    | { readonly kind: 'created' | 'existing'; readonly task: Task }
+    | { readonly kind: 'branch-taken'; readonly by: TaskId }
+  >
+  /** The plan file was renamed: moves the path index and appends a `plan-moved` item, in one script. */
+  moveTask(taskId: TaskId, planPath: string): Promise<void>
+  /** Number of tasks ever accepted by this instance; 0 means a first start. */
+  countTasks(): Promise<number>
+  addToInbox(taskId: TaskId, item: InboxItem): Promise<InboxAnswer>
+}
+
+/** `duplicate`: this item (by its `id`) was in this inbox before, taken up or not. */
+export type InboxAnswer = 'added' | 'duplicate' | 'unknown-task'
+
+/** Where a delivery belongs: at least one of branch and pull request number is known. */
+export type DeliveryTarget = {
+  readonly repository: RepositoryName
+  readonly branch?: string
+  readonly pullNumber?: number
+}
+
+/** What feedback intake needs: the ingress' side. One round trip per delivery. */
+export interface FeedbackIntakeLedger {
+  /**
+   * Appends to the inbox of the task with this branch or pull request and makes the task due at `now + settleMs`.
+   * When no task is known yet, the item is stored under branch and number (at most 1,000 items per repository, kept
+   * 7 days) and moves to the task as soon as one takes that branch or number: `stored`.
+   */
+  deliver(
+    target: DeliveryTarget,
+    item: InboxItem,
+    settleMs: number,
+  ): Promise<{ readonly kind: 'added' | 'duplicate' | 'stored'; readonly taskId?: TaskId }>
+}
+
+/** Ownership of a task: whoever holds the newest epoch may write. */
+export type Ownership = { readonly taskId: TaskId; readonly epoch: number; readonly owner: string }
+
+export type Heartbeat = {
+  /** False: the lease ran out and somebody else took the task; stop without another effect. */
+  readonly held: boolean
+  /** Items waiting in the inbox. */
+  readonly inboxCount: number
+  /** Kinds waiting, so that a cancel or a close is heard within a second. */
+  readonly inboxKinds: readonly InboxItem['kind'][]
+}
+
+export type TaskSnapshot = { readonly task: Task; readonly inbox: readonly InboxItem[]; readonly nowMs: number }
+
+/** One entry of a run's turn stream. `body` is JSON; over 64 KiB it goes to the body store before the entry. */
+export type TurnEntry = {
+  readonly kind: 'request' | 'reply' | 'tool-result'
+  readonly turn: number
+  readonly body: string
+}
+
+/**
+ * What the worker needs. Every write carries the ownership and is refused by the script with a DevBotError of category
+ * `conflict` (code `ownership-lost`) when the epoch is no longer the newest.
+ */
+export interface WorkerLedger {
+  /**
+   * Takes the task: a new epoch and a lease by Redis' clock, in one script. `busy` while another owner's lease holds;
+   * `unknown` when there is no such task. Taking sets the due time to the end of the lease, so that a task whose owner
+   * dies is found by the sweeper.
+   */
+  take(
+    taskId: TaskId,
+    owner: string,
+    leaseMs: number,
+  ): Promise<{ readonly kind: 'taken'; readonly ownership: Ownership } | { readonly kind: 'busy' | 'unknown' }>
+  /** Renews the lease (and the due time with it) and says what waits. */
+  heartbeat(ownership: Ownership, leaseMs: number): Promise<Heartbeat>
+  /** Gives the lease back. With `dueAtMs` the task is due then; without, when its next inbox item arrives. An inbox that is not empty makes it due now. */
+  release(ownership: Ownership, next?: { readonly dueAtMs: number; readonly reason: string }): Promise<void>
+  snapshot(taskId: TaskId): Promise<TaskSnapshot | undefined>
+  /**
+   * Writes the record and removes the inbox items it has taken in, in one script. Recording a pull request or branch
+   * indexes them and moves in what was stored for them before. Sets `updatedAtMs`; ended tasks enter the retention index.
+   */
+  save(
+    ownership: Ownership,
+    task: Task,
+    taken?: { readonly inboxIds?: readonly string[]; readonly planText?: string },
+  ): Promise<Task>
+  planText(taskId: TaskId): Promise<string>
+  /** Adds rows that are not there yet (by feedback id); existing ones stay. Returns the ids that were new. */
+  addFeedback(ownership: Ownership, rows: readonly FeedbackRow[]): Promise<readonly string[]>
+  updateFeedback(ownership: Ownership, rows: readonly FeedbackRow[]): Promise<void>
+  saveRun(ownership: Ownership, run: RunRecord): Promise<void>
+  appendTurn(ownership: Ownership, runId: string, entry: TurnEntry): Promise<void>
+  /** Appends to the task's event stream (the newest 2,000 are kept) and, if given, overwrites the progress. */
+  recordEvent(ownership: Ownership, event: TaskEvent, progress?: TaskProgress): Promise<void>
+  /** Adds to the day's spending (UTC day of Redis' clock) and returns the day's new total, in millionths of a dollar. */
+  addSpending(ownership: Ownership, microUsd: number): Promise<number>
+  spentToday(): Promise<number>
+  /** Ids of tasks that are due, by priority then due time; at most `limit`. */
+  dueTasks(limit: number): Promise<readonly TaskId[]>
+  /** Shrinks tasks that ended before `endedBeforeMs` to a summary (no plan text, turns, runs' output, events, feedback bodies). Returns how many. */
+  retire(endedBeforeMs: number): Promise<number>
+}
+
+export type TaskDetails = {
+  readonly task: Task
+  readonly progress?: TaskProgress
+  readonly runs: readonly RunRecord[]
+  readonly feedback: readonly FeedbackRow[]
+  readonly inboxCount: number
+  readonly due?: { readonly atMs: number; readonly reason: string }
+}
+
+/** What reading needs: command line, dashboard, report. */
+export interface OperatorLedger {
+  /** Newest first. */
+  listTasks(limit: number): Promise<readonly { readonly task: Task; readonly progress?: TaskProgress }[]>
+  details(taskId: TaskId): Promise<TaskDetails | undefined>
+  /** Events after the given stream id (exclusive), oldest first, at most 500. */
+  events(taskId: TaskId, afterId?: string): Promise<readonly RecordedEvent[]>
+  turns(runId: string): Promise<readonly TurnEntry[]>
+}
+
+/** The queue: wakes workers, nothing more. */
+export interface TaskQueue {
+  wake(taskId: TaskId, reason: string): Promise<void>
+  close(): Promise<void>
+}

@@ -1,0 +1,79 @@
+import type { Readable } from 'node:stream'
+import type { ExecOptions, ExecResult } from '@devbot/contracts'
+
+/** What a sandbox is for and whose it is; every driver marks what it makes with this. */
+export type SandboxSpec = {
+  readonly purpose: 'agent' | 'check'
+  readonly instance: string
+  readonly taskId: string
+  readonly runId: string
+  readonly epoch: number
+  readonly limits: SandboxLimits
+}
+
+export type SandboxLimits = {
+  readonly memoryBytes: number
+  readonly diskBytes: number
+  readonly cpus: number
+  readonly processes: number
+  /** Lifetime; the sandbox is killed after it whatever runs in it. */
+  readonly maxMinutes: number
+}
+
+/** Makes sandboxes. One per worker process. */
+export interface SandboxDriver {
+  readonly name: 'docker' | 'process'
+  /** Throws DevBotError of category `sandbox` when none can be made; nothing is left behind then. */
+  create(spec: SandboxSpec, signal?: AbortSignal): Promise<Sandbox>
+  /** Removes what dead owners of this instance left. Returns how many sandboxes it removed. */
+  reap(): Promise<number>
+}
+
+/** One line of a workspace listing. */
+export type ExportedEntry =
+  | { readonly kind: 'file'; readonly path: string; readonly executable: boolean; readonly bytes: Uint8Array }
+  | { readonly kind: 'link'; readonly path: string; readonly target: string }
+  /** A socket, FIFO, device or hard link: never followed, never part of a change. */
+  | { readonly kind: 'other'; readonly path: string }
+
+/** What differs from the imported tree, as bytes. Nothing here was judged yet: paths and targets are hostile. */
+export type WorkspaceChange = {
+  /** New or changed since the import. */
+  readonly entries: readonly ExportedEntry[]
+  readonly deletedPaths: readonly string[]
+  /** Paths that came into being between import and `markSetupDone`. */
+  readonly setupPaths: ReadonlySet<string>
+}
+
+export type ExportLimits = { readonly maxFiles: number; readonly maxBytes: number }
+
+/**
+ * A place where untrusted code runs. Every byte that comes out is hostile. Methods throw DevBotError of category
+ * `sandbox` when the sandbox itself is gone or broken; a command that fails is a result.
+ */
+export interface Sandbox extends AsyncDisposable {
+  /** Unpacks a tar stream into the empty workspace and remembers its listing. Once, before anything else. */
+  importTree(tar: Readable): Promise<void>
+  /** Everything new since the import was made by the setup command, not by the agent. */
+  markSetupDone(): Promise<void>
+  /** Runs a shell command through the tool channel: the working directory and environment persist between calls. */
+  exec(command: string, options: ExecOptions): Promise<ExecResult>
+  /** Reads through the tool channel; paths are relative to the workspace or absolute inside the sandbox. */
+  readFile(path: string, options: { readonly maxBytes: number }): Promise<ReadFileResult>
+  /** Writes through the tool channel; makes parent folders, keeps the mode of an existing file. */
+  writeFile(path: string, bytes: Uint8Array): Promise<WriteFileResult>
+  /**
+   * Runs a command as a process of its own, outside the tool channel: the exit code comes from the engine, no byte the
+   * sandbox writes can forge it. `cwd` is relative to the workspace.
+   */
+  run(command: string, options: ExecOptions & { readonly cwd?: string }): Promise<ExecResult>
+  /** Stops the tool channel and every process of the sandbox, then lists and reads what changed. Throws category
+   * `invalid-input`, code `change-too-large`, beyond the limits. The sandbox goes on with a fresh channel afterwards. */
+  exportChange(limits: ExportLimits): Promise<WorkspaceChange>
+}
+
+export type ReadFileResult =
+  | { readonly kind: 'file'; readonly bytes: Uint8Array; readonly totalBytes: number }
+  | { readonly kind: 'missing' | 'directory' | 'not-a-file' | 'no-permission' }
+
+export type WriteFileResult = { readonly kind: 'written' } | { readonly kind: 'failed'; readonly reason: string }

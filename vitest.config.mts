@@ -1,0 +1,30 @@
+import { defineConfig } from 'vitest/config'
+
+const exclude = ['**/node_modules/**', '**/.devbot/**', 'demo/sample-repository/**']
+/** Integration and end-to-end tests share two cores with real servers and child processes. */
+const realParts = { testTimeout: 60_000, hookTimeout: 60_000 }
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['{packages,services,demo,bench}/**/*.test.ts'],
+          exclude: [...exclude, '**/*.integration.test.ts'],
+        },
+      },
+      { test: { name: 'integration', include: ['**/*.integration.test.ts'], exclude, maxWorkers: 2, ...realParts } },
+      {
+        test: {
+          name: 'e2e',
+          include: ['e2e/**/*.e2e.test.ts'],
+          exclude,
+          maxWorkers: 2,
+          testTimeout: 180_000,
+          hookTimeout: 60_000,
+        },
+      },
+    ],
+  },
+})
