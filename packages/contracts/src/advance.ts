@@ -3,8 +3,8 @@ import { planHashSchema } from './ids.ts'
 import type { InboxItem } from './inbox.ts'
 import { type Task, taskEnded } from './task.ts'
 
-/** Attempts of one run that may end in a passing trouble before the task is given up. */
-export const MAX_FAILED_ATTEMPTS = 5
+/** Attempts in a row that may end in a passing trouble before a person is asked: with `backoffMs` about ten minutes. */
+export const MAX_FAILED_ATTEMPTS = 8
 
 export type FoldedInbox = {
   readonly task: Task
@@ -48,7 +48,7 @@ function foldItem(task: Task, item: InboxItem, nowMs: number): Task {
     case 'plan-cancelled':
       return endTask(task, 'cancelled', 'the plan file says status: cancelled', nowMs)
     case 'start-requested':
-      return task.status === 'held' ? withoutReason({ ...task, status: 'ready' }) : task
+      return startTask(task)
     case 'pull-request':
       if (task.pullRequest !== undefined && task.pullRequest.number !== item.pullNumber) return task
       return foldPullRequestEvent(task, item, nowMs)
@@ -71,14 +71,26 @@ export function endTask(
   // A merge after a close is the one correction: GitHub reports a merge as a close first in some deliveries.
   if (taskEnded(task) && !(task.status === 'closed' && status === 'merged')) return task
   const { notBeforeMs: _wait, ...rest } = task
-  return { ...rest, status, statusReason: reason, endedAtMs: nowMs }
+  return { ...rest, status, statusReason: reason, endedAtMs: nowMs, reportDue: true }
+}
+
+/** The task waits for a person, who reads `reason` and says `devbot start`. Nothing of it is lost meanwhile. */
+export function holdTask(task: Task, reason: string): Task {
+  const { notBeforeMs: _wait, ...rest } = task
+  return { ...rest, status: 'held', statusReason: reason, reportDue: true }
+}
+
+function startTask(task: Task): Task {
+  if (task.status !== 'held') return task
+  const status = task.pullRequest === undefined ? 'ready' : 'in-review'
+  return withoutReason({ ...task, status, failedAttempts: 0 })
 }
 
 /** A reopened pull request brings a closed task back; every other ending is final. */
 function reviveTask(task: Task): Task {
   if (task.status !== 'closed' || task.pullRequest === undefined) return task
   const { endedAtMs: _ended, ...rest } = task
-  return withoutReason({ ...rest, status: 'in-review' })
+  return withoutReason({ ...rest, status: 'in-review', reportDue: true })
 }
 
 function withoutReason(task: Task): Task {
@@ -95,13 +107,16 @@ export type Decision =
   | { readonly kind: 'implement' }
   /** Look at the pull request on GitHub, and work off what a person asked for. */
   | { readonly kind: 'review' }
-  | { readonly kind: 'give-up'; readonly reason: string }
+  | { readonly kind: 'hold'; readonly reason: string }
+  /** Something happened that the report beside the plan does not say yet. */
+  | { readonly kind: 'report' }
 
 /** What the owner of a task does next. Pure: a function of the record and the time. */
 export function decideNext(task: Task, nowMs: number): Decision {
+  if (task.reportDue) return { kind: 'report' }
   if (taskEnded(task) || task.status === 'held') return { kind: 'rest' }
   if (task.failedAttempts >= MAX_FAILED_ATTEMPTS) {
-    return { kind: 'give-up', reason: `${task.failedAttempts} attempts in a row failed` }
+    return { kind: 'hold', reason: `${task.failedAttempts} attempts in a row failed` }
   }
   if (task.notBeforeMs !== undefined && task.notBeforeMs > nowMs) {
     return { kind: 'wait', untilMs: task.notBeforeMs, reason: 'backoff' }

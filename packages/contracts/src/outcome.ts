@@ -90,6 +90,8 @@ export const runRecordSchema = z.object({
   /** Paths that were not taken into the change, each with its reason. */
   refusedPaths: z.array(z.object({ path: z.string(), reason: z.string() })).default([]),
   notes: z.array(z.string()).default([]),
+  /** The whole pull request after this run (base to head), from git; at most 1,000 paths are kept. */
+  changes: z.array(fileChangeSchema).default([]),
   outcome: runOutcomeSchema.optional(),
 })
 export type RunRecord = z.infer<typeof runRecordSchema>

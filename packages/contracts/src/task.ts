@@ -62,6 +62,8 @@ export const taskSchema = z.object({
   notBeforeMs: z.int().optional(),
   /** The edited plan's difference still has to be worked off. */
   planEdited: z.boolean().default(false),
+  /** Something a report must say happened since the last one was written. */
+  reportDue: z.boolean().default(false),
   /** Sums over all runs. */
   turns: z.int().nonnegative(),
   costMicroUsd: z.int().nonnegative(),
