@@ -8,6 +8,7 @@ export {
   numberVariable,
   optionalSecretVariable,
   optionalVariable,
+  readVariable,
   secretVariable,
   type Variable,
   variable,

@@ -35,6 +35,16 @@ export function loadConfig<Table extends VariableTable>(env: Environment, table:
   return values as ConfigOf<Table>
 }
 
+/** One variable alone. Throws as `loadConfig` does. */
+export function readVariable<T>(env: Environment, variable: Variable<T>): T {
+  try {
+    return variable.read(env)
+  } catch (error) {
+    if (!(error instanceof VariableProblem)) throw error
+    throw configError([`${variable.name}: ${error.message}`])
+  }
+}
+
 /** The error that names everything wrong with the settings, one finding a line. */
 export function configError(problems: readonly string[]): DevBotError {
   return new DevBotError({
@@ -45,12 +55,19 @@ export function configError(problems: readonly string[]): DevBotError {
 }
 
 /** A variable whose text is checked by a zod schema. With a default it is optional. */
-export function variable<T>(name: string, schema: z.ZodType<T>, defaultText?: string): Variable<T> {
+export function variable<Schema extends z.ZodType>(
+  name: string,
+  schema: Schema,
+  defaultText?: string,
+): Variable<z.output<Schema>> {
   return { name, read: (env) => parseText(schema, presentText(env, name) ?? defaultText) }
 }
 
 /** A variable that may be absent. */
-export function optionalVariable<T>(name: string, schema: z.ZodType<T>): Variable<T | undefined> {
+export function optionalVariable<Schema extends z.ZodType>(
+  name: string,
+  schema: Schema,
+): Variable<z.output<Schema> | undefined> {
   return {
     name,
     read: (env) => {
@@ -89,7 +106,11 @@ export function numberVariable(
 }
 
 /** A comma-separated list, each part checked by the schema; empty parts are left out. */
-export function listVariable<T>(name: string, schema: z.ZodType<T>, defaultText = ''): Variable<readonly T[]> {
+export function listVariable<Schema extends z.ZodType>(
+  name: string,
+  schema: Schema,
+  defaultText = '',
+): Variable<readonly z.output<Schema>[]> {
   return {
     name,
     read: (env) =>
@@ -146,7 +167,7 @@ function presentText(env: Environment, name: string): string | undefined {
   return text === '' ? undefined : text
 }
 
-function parseText<T>(schema: z.ZodType<T>, text: string | undefined): T {
+function parseText<Schema extends z.ZodType>(schema: Schema, text: string | undefined): z.output<Schema> {
   const result = schema.safeParse(text, { reportInput: false })
   if (result.success) return result.data
   const expected = [...new Set(result.error.issues.map((issue) => issue.message))].join('; ')

@@ -38,11 +38,11 @@ function foldItem(task: Task, item: InboxItem, nowMs: number): Task {
       return { ...task, planPath: item.planPath }
     case 'plan-edited':
       if (taskEnded(task) || task.planHash === item.planHash) return task
-      // Without a pull request the next run simply starts from the new text; with one, the edit is feedback.
+      // Before anything is published the next run simply starts from the new text; after that, the edit is feedback.
       return {
         ...task,
         planHash: planHashSchema.parse(item.planHash),
-        planEdited: task.pullRequest !== undefined,
+        planEdited: task.pullRequest !== undefined || task.publication !== undefined,
         failedAttempts: 0,
       }
     case 'plan-cancelled':
@@ -71,13 +71,13 @@ export function endTask(
   // A merge after a close is the one correction: GitHub reports a merge as a close first in some deliveries.
   if (taskEnded(task) && !(task.status === 'closed' && status === 'merged')) return task
   const { notBeforeMs: _wait, ...rest } = task
-  return { ...rest, status, statusReason: reason, endedAtMs: nowMs, reportDue: true }
+  return { ...rest, status, statusReason: reason, endedAtMs: nowMs, failedAttempts: 0, reportDue: true }
 }
 
 /** The task waits for a person, who reads `reason` and says `devbot start`. Nothing of it is lost meanwhile. */
 export function holdTask(task: Task, reason: string): Task {
   const { notBeforeMs: _wait, ...rest } = task
-  return { ...rest, status: 'held', statusReason: reason, reportDue: true }
+  return { ...rest, status: 'held', statusReason: reason, failedAttempts: 0, reportDue: true }
 }
 
 function startTask(task: Task): Task {
@@ -113,14 +113,15 @@ export type Decision =
 
 /** What the owner of a task does next. Pure: a function of the record and the time. */
 export function decideNext(task: Task, nowMs: number): Decision {
-  if (task.reportDue) return { kind: 'report' }
-  if (taskEnded(task) || task.status === 'held') return { kind: 'rest' }
-  if (task.failedAttempts >= MAX_FAILED_ATTEMPTS) {
-    return { kind: 'hold', reason: `${task.failedAttempts} attempts in a row failed` }
-  }
+  const exhausted = task.failedAttempts >= MAX_FAILED_ATTEMPTS
+  const resting = taskEnded(task) || task.status === 'held'
+  if (resting && (exhausted || !task.reportDue)) return { kind: 'rest' }
+  if (exhausted)
+    return { kind: 'hold', reason: `${task.failedAttempts} attempts in a row failed; ${task.statusReason ?? ''}` }
   if (task.notBeforeMs !== undefined && task.notBeforeMs > nowMs) {
     return { kind: 'wait', untilMs: task.notBeforeMs, reason: 'backoff' }
   }
+  if (task.reportDue) return { kind: 'report' }
   if (task.publication !== undefined) return { kind: 'complete-publication' }
   return task.pullRequest === undefined ? { kind: 'implement' } : { kind: 'review' }
 }

@@ -35,6 +35,8 @@ export function slugFor(planPath: string): string {
   const name = planPath.replace(/^.*\//, '').replace(/\.md$/i, '')
   const slug = name
     .normalize('NFKD')
+    // The accents, now apart from their letters: `für` becomes `fur`, not `fu-r`.
+    .replace(/\p{M}+/gu, '')
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, '-')
     .slice(0, MAX_SLUG_LENGTH)

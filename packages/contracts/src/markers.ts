@@ -18,10 +18,13 @@ export function commitTrailersFor(marker: TaskMarker): string {
   return `DevBot-Task: ${marker.taskId}\nDevBot-Plan-Hash: ${marker.planHash}`
 }
 
-/** The trailers of a commit message, if both are there and well formed. */
+/**
+ * The trailers of a commit message, if both are there and well formed. The last ones count: ours end the message, and
+ * the prose above them may hold anything.
+ */
 export function parseCommitTrailers(message: string): TaskMarker | undefined {
-  const task = /^DevBot-Task: (\S+)$/m.exec(message)
-  const plan = /^DevBot-Plan-Hash: (\S+)$/m.exec(message)
+  const task = [...message.matchAll(/^DevBot-Task: (\S+)\r?$/gm)].at(-1)
+  const plan = [...message.matchAll(/^DevBot-Plan-Hash: (\S+)\r?$/gm)].at(-1)
   return parseMarker(task?.[1], plan?.[1])
 }
 

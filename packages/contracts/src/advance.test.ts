@@ -1,0 +1,175 @@
+import { describe, expect, it } from 'vitest'
+import { backoffMs, decideNext, endTask, foldInbox, MAX_FAILED_ATTEMPTS } from './advance.ts'
+import { objectIdSchema, planHashFor, repositoryNameSchema, taskIdFor } from './ids.ts'
+import type { InboxItem } from './inbox.ts'
+import { type Task, taskEnded, taskSchema } from './task.ts'
+
+const nowMs = 1_735_689_600_000
+const identity = { repository: 'octo-org/hello', planPath: 'a.md', generation: 1 }
+const ready: Task = {
+  version: 1,
+  id: taskIdFor(identity),
+  repository: repositoryNameSchema.parse(identity.repository),
+  planPath: identity.planPath,
+  generation: 1,
+  planHash: planHashFor('one'),
+  title: 'Add retry',
+  priority: 'medium',
+  status: 'ready',
+  branch: 'agent/a-1735689600',
+  acceptedAtMs: nowMs,
+  updatedAtMs: nowMs,
+  rounds: 0,
+  failedAttempts: 0,
+  planEdited: false,
+  reportDue: false,
+  turns: 0,
+  costMicroUsd: 0,
+  workMs: 0,
+}
+const pullRequest = { number: 7, url: 'https://github.test/octo-org/hello/pull/7', draft: false }
+const inReview: Task = { ...ready, status: 'in-review', pullRequest }
+const publication = {
+  runId: 'r1',
+  commitId: objectIdSchema.parse('a'.repeat(40)),
+  openPullRequest: true,
+}
+
+const edited = (text: string): InboxItem => ({
+  kind: 'plan-edited',
+  id: `plan-edited-${text}`,
+  planHash: planHashFor(text),
+  planText: text,
+})
+const cancelled: InboxItem = { kind: 'plan-cancelled', id: 'plan-cancelled', planHash: planHashFor('one') }
+const started: InboxItem = { kind: 'start-requested', id: 'start' }
+const moved: InboxItem = { kind: 'plan-moved', id: 'moved', planPath: 'b.md' }
+const pull = (action: 'closed' | 'merged' | 'reopened', pullNumber = 7): InboxItem => ({
+  kind: 'pull-request',
+  id: `${action}-${pullNumber}`,
+  action,
+  pullNumber,
+  actor: 'octocat',
+})
+const fold = (task: Task, ...inbox: readonly InboxItem[]) => foldInbox(task, inbox, nowMs)
+
+describe('foldInbox', () => {
+  it.each([
+    ['a closed pull request ends it', inReview, [pull('closed')], 'closed'],
+    ['a merged one ends it', inReview, [pull('merged')], 'merged'],
+    ['a merge told after the close counts', inReview, [pull('closed'), pull('merged')], 'merged'],
+    ['a late close after the merge changes nothing', inReview, [pull('merged'), pull('closed')], 'merged'],
+    ['a reopened pull request revives a closed task', inReview, [pull('closed'), pull('reopened')], 'in-review'],
+    ['a merged task is never revived', inReview, [pull('merged'), pull('reopened')], 'merged'],
+    ['a cancelled task is never revived', inReview, [cancelled, pull('reopened')], 'cancelled'],
+    ['a cancelled task is not closed again', inReview, [cancelled, pull('closed')], 'cancelled'],
+    ['another pull request is not ours', inReview, [pull('closed', 8)], 'in-review'],
+    ['the plan cancels it', ready, [cancelled], 'cancelled'],
+    ['a person starts a held one', { ...ready, status: 'held' as const }, [started], 'ready'],
+    ['starting what runs changes nothing', inReview, [started], 'in-review'],
+    ['starting does not revive what ended', { ...ready, status: 'given-up' as const }, [started], 'given-up'],
+  ])('%s', (_title, task, inbox, status) => {
+    expect(fold(task, ...inbox).task.status).toBe(status)
+  })
+
+  it('takes an edit before the first publication as the new plan, not as feedback', () => {
+    const { task, planText } = fold({ ...ready, failedAttempts: 3 }, edited('two'))
+    expect(task).toMatchObject({ planHash: planHashFor('two'), planEdited: false, failedAttempts: 0 })
+    expect(planText).toBe('two')
+  })
+
+  it('takes an edit as feedback when a pull request is open', () => {
+    expect(fold(inReview, edited('two')).task.planEdited).toBe(true)
+  })
+
+  it('takes an edit as feedback when the old text is just being published', () => {
+    expect(fold({ ...ready, publication }, edited('two')).task.planEdited).toBe(true)
+  })
+
+  it('keeps the newest of several edits', () => {
+    const { task, planText } = fold(inReview, edited('two'), edited('three'))
+    expect(task.planHash).toBe(planHashFor('three'))
+    expect(planText).toBe('three')
+  })
+
+  it('ignores an edit of an ended task', () => {
+    const ended = endTask(ready, 'no-change', 'nothing to do', nowMs)
+    expect(fold(ended, edited('two'))).toEqual({ task: ended, feedback: [] })
+  })
+
+  it('follows a renamed plan', () => {
+    expect(fold(ready, moved).task.planPath).toBe('b.md')
+  })
+
+  it('keeps ended ended, and records valid, over random orders of events', () => {
+    const items = [
+      edited('two'),
+      edited('three'),
+      cancelled,
+      started,
+      moved,
+      pull('closed'),
+      pull('merged'),
+      pull('reopened'),
+      pull('closed', 8),
+    ]
+    const legalAfter: Readonly<Record<string, readonly string[]>> = {
+      // A reopening revives a closed task, and a merge told after its close corrects it.
+      closed: ['closed', 'merged', 'in-review'],
+    }
+    let seed = 42
+    const random = (below: number) => {
+      seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648
+      return seed % below
+    }
+    for (let round = 0; round < 3_000; round++) {
+      let task: Task = [ready, inReview, { ...ready, status: 'held' as const }][random(3)] ?? ready
+      for (let step = 0; step < 12; step++) {
+        const item = items[random(items.length)] ?? moved
+        const next = fold(task, item).task
+        if (taskEnded(task)) expect(legalAfter[task.status] ?? [task.status]).toContain(next.status)
+        expect(taskEnded(next)).toBe(next.endedAtMs !== undefined)
+        expect(taskSchema.safeParse(next).success).toBe(true)
+        // Taken in a second time, the same item changes nothing more.
+        expect(fold(next, item).task).toEqual(next)
+        task = next
+      }
+    }
+  })
+})
+
+describe('endTask', () => {
+  it('lets the first ending stand', () => {
+    const ended = endTask(ready, 'given-up', 'the agent gave up', nowMs)
+    expect(endTask(ended, 'cancelled', 'late', nowMs + 1)).toEqual(ended)
+  })
+
+  it('forgets the wait of an ended task', () => {
+    expect(endTask({ ...ready, notBeforeMs: nowMs + 1 }, 'cancelled', 'x', nowMs)).not.toHaveProperty('notBeforeMs')
+  })
+})
+
+describe('decideNext', () => {
+  it.each([
+    ['rests when held', { ...ready, status: 'held' as const }, 'rest'],
+    ['rests when ended', { ...inReview, status: 'merged' as const }, 'rest'],
+    ['rests when ended in the middle of publishing', { ...ready, status: 'cancelled' as const, publication }, 'rest'],
+    ['waits out a backoff', { ...ready, notBeforeMs: nowMs + 1 }, 'wait'],
+    ['goes on when the backoff is over', { ...ready, notBeforeMs: nowMs }, 'implement'],
+    ['completes a publication first', { ...inReview, publication }, 'complete-publication'],
+    ['implements without a pull request', ready, 'implement'],
+    ['reviews with one', inReview, 'review'],
+    ['holds for a person after too many failures', { ...ready, failedAttempts: MAX_FAILED_ATTEMPTS }, 'hold'],
+    ['reports an ending', { ...ready, status: 'cancelled' as const, reportDue: true }, 'report'],
+  ])('%s', (_title, task, kind) => {
+    expect(decideNext(task, nowMs).kind).toBe(kind)
+  })
+})
+
+describe('backoffMs', () => {
+  it('doubles from 5 s to 5 min and adds at most a fifth', () => {
+    expect([1, 2, 3, 4, 20].map((attempts) => backoffMs(attempts, 0))).toEqual([5_000, 10_000, 20_000, 40_000, 300_000])
+    expect(backoffMs(1, 1)).toBe(6_000)
+    expect(backoffMs(0, 0)).toBe(5_000)
+  })
+})

@@ -1,0 +1,72 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import {
+  loadConfig,
+  optionalSecretVariable,
+  optionalVariable,
+  readVariable,
+  sharedVariables,
+  type Variable,
+  variable,
+} from '@devbot/config'
+import { z } from 'zod'
+
+/** The folder of the checkout. */
+export const root = fileURLToPath(new URL('../../../', import.meta.url))
+
+const httpUrl = z.url({ protocol: /^https?$/, error: 'expected an http or https address' })
+
+/** Fills what the environment does not say from `.env`, as compose does. */
+export function readEnvFile(): void {
+  const file = join(root, '.env')
+  if (existsSync(file)) process.loadEnvFile(file)
+}
+
+/** What the commands on tasks need. */
+export function loadLedgerConfig(env = process.env) {
+  return loadConfig(env, {
+    redisUrl: sharedVariables.redisUrl,
+    instance: sharedVariables.instance,
+    dataDirectory: variable('DEVBOT_DATA_DIR', z.string().min(1), '.devbot/data'),
+  })
+}
+
+/** What the commands on plan files need. */
+export function loadPlanConfig(env = process.env) {
+  return loadConfig(env, { plansDirectory: sharedVariables.plansDirectory })
+}
+
+/** Everything `doctor` looks at, one setting at a time, so that one bad setting does not hide the next. */
+export const doctorSettings = {
+  repository: sharedVariables.repository,
+  allowedRepositories: sharedVariables.allowedRepositories,
+  plansDirectory: sharedVariables.plansDirectory,
+  branchPrefix: sharedVariables.branchPrefix,
+  redisUrl: sharedVariables.redisUrl,
+  instance: sharedVariables.instance,
+  webhookSecrets: sharedVariables.webhookSecrets,
+  anthropicApiKey: optionalSecretVariable('ANTHROPIC_API_KEY', {
+    minLength: 8,
+    expected: "expected the model provider's API key",
+  }),
+  anthropicBaseUrl: variable('ANTHROPIC_BASE_URL', httpUrl, 'https://api.anthropic.com'),
+  githubToken: optionalSecretVariable('GITHUB_TOKEN', { minLength: 8, expected: 'expected a GitHub token' }),
+  githubAppId: optionalVariable('GITHUB_APP_ID', z.string().regex(/^\d{1,12}$/, "expected the app's number")),
+  githubAppPrivateKey: optionalSecretVariable('GITHUB_APP_PRIVATE_KEY', {
+    minLength: 64,
+    expected: "expected the app's private key in PEM format",
+  }),
+  githubApiUrl: variable('GITHUB_API_URL', httpUrl, 'https://api.github.com'),
+  sandboxDriver: variable('SANDBOX_DRIVER', z.enum(['docker', 'process'], 'expected docker or process'), 'docker'),
+} as const
+
+/** One setting alone; throws category `config` for a bad one. */
+export function readSetting<T>(setting: Variable<T>, env = process.env): T {
+  return readVariable(env, setting)
+}
+
+/** The environment for a service that is started from here. */
+export function serviceEnvironment(changes: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
+  return { ...process.env, ...changes }
+}

@@ -1,0 +1,89 @@
+import { categoryOf, DevBotError } from '@devbot/contracts'
+import { Command } from 'commander'
+import { doctor } from './commands/doctor.ts'
+import { submitPlan, validatePlan } from './commands/plan-commands.ts'
+import { runServiceProcess } from './commands/service-commands.ts'
+import { listTasks, showLogs, showTask, startTasks } from './commands/task-commands.ts'
+import { readEnvFile } from './config.ts'
+import { EXIT } from './exit-codes.ts'
+import { createOutput, type Output } from './output.ts'
+
+readEnvFile()
+
+const program = new Command('devbot')
+  .description(
+    'Plan -> code -> pull request -> feedback -> fix.\nExit codes: 0 done, 1 failed, 2 usage or bad input, 3 needs a person.',
+  )
+  .option('--json', 'answer as JSON')
+  .configureHelp({ showGlobalOptions: true })
+  .exitOverride((end) => process.exit(end.exitCode === 0 ? EXIT.done : EXIT.badInput))
+
+const output = (): Output => createOutput(program.opts().json === true, (text) => process.stdout.write(text))
+const command = (name: string, description: string) => program.command(name).description(description)
+
+command('submit <plan>', 'copy a valid plan into the plan folder').action(
+  answer((plan: string) => submitPlan(output(), plan)),
+)
+command('validate <plan>', 'say what is wrong with a plan').action(
+  answer((plan: string) => validatePlan(output(), plan)),
+)
+command('tasks', 'list the tasks and what they are doing').action(answer(() => listTasks(output())))
+command('show <task>', 'everything about one task').action(answer((task: string) => showTask(output(), task)))
+command('logs <task>', 'what happened to a task')
+  .option('-f, --follow', 'go on until the task has ended')
+  .action(answer((task: string, options: { follow?: true }) => showLogs(output(), task, options.follow === true)))
+command('start [task]', 'let a held task go on')
+  .option('--all', 'all held tasks')
+  .action(
+    answer((task: string | undefined, options: { all?: true }) => startTasks(output(), wantedTask(task, options))),
+  )
+command('doctor', 'look at everything DevBot needs, and say how to mend what is missing').action(
+  answer(() => doctor(output())),
+)
+command('watch', 'run the watcher here').action(answer(() => runServiceProcess('watcher')))
+command('server', 'run the webhook ingress here')
+  .option('--port <port>', 'port for GitHub to reach')
+  .action(
+    answer((options: { port?: string }) =>
+      runServiceProcess('webhook-ingress', options.port === undefined ? {} : { PORT: options.port }),
+    ),
+  )
+command('worker', 'run a worker here').action(answer(() => runServiceProcess('worker')))
+// Known to the launcher, which does them itself; listed here so that --help tells the whole story.
+for (const [name, description] of [
+  ['setup', 'install what is missing on this machine'],
+  ['demo', 'see the whole loop run, without a key or an account'],
+  ['test', 'run every check and test'],
+] as const) {
+  command(name, description)
+}
+
+await program.parseAsync()
+
+/** Runs a command and turns its ending into an exit code; the one place where errors become text. */
+function answer<Args extends unknown[]>(work: (...args: Args) => Promise<number>): (...args: Args) => Promise<void> {
+  return async (...args) => {
+    try {
+      process.exitCode = await work(...args)
+    } catch (error) {
+      const category = categoryOf(error)
+      if (!(error instanceof DevBotError)) throw error
+      output().answer(
+        { error: { code: error.code, category, message: error.message } },
+        () => `devbot: ${error.message}`,
+      )
+      process.exitCode = category === 'invalid-input' || category === 'config' ? EXIT.badInput : EXIT.failed
+    }
+  }
+}
+
+function wantedTask(task: string | undefined, { all }: { readonly all?: true }): string | undefined {
+  if (task === undefined && all !== true) {
+    throw new DevBotError({
+      category: 'invalid-input',
+      code: 'task-missing',
+      message: 'expected a task id, or --all for every held task',
+    })
+  }
+  return task
+}

@@ -1,0 +1,124 @@
+import {
+  backoffMs,
+  categoryOf,
+  type Decision,
+  DevBotError,
+  decideNext,
+  foldInbox,
+  holdTask,
+  type TaskId,
+} from '@devbot/contracts'
+import { completePublication } from './complete-publication.ts'
+import type { WorkerDeps } from './deps.ts'
+import { feedbackRowFor } from './feedback-rows.ts'
+import { implementPlan } from './implement-plan.ts'
+import { type OwnedTask, ownTask } from './own-task.ts'
+import { recordStatus } from './record-status.ts'
+import { reviewPullRequest } from './review-pull-request.ts'
+import { writeTaskReport } from './stages/report.ts'
+
+/** Steps one wake-up may take before the task goes back to the due set: a bound, far above what any story needs. */
+const MAX_STEPS = 50
+
+type Rest = { readonly dueAtMs: number; readonly reason: string } | undefined
+
+/**
+ * Brings a task as far as it can go now: take in what happened, decide, act, until nothing is due. Errors end here:
+ * a passing one puts the task off, one that a person has to mend holds it and says what to do.
+ */
+export async function advanceTask(deps: WorkerDeps, taskId: TaskId, shutdown: AbortSignal): Promise<void> {
+  await ownTask(deps, taskId, shutdown, async (owned) => {
+    for (let step = 0; step < MAX_STEPS; step++) {
+      await takeInInbox(deps, owned)
+      const decision = decideNext(owned.task, deps.now())
+      if (decision.kind === 'rest') return undefined
+      if (decision.kind === 'wait') return { dueAtMs: decision.untilMs, reason: decision.reason }
+      const rest = await actAndCatch(deps, owned, decision)
+      if (rest !== 'go-on') return rest
+    }
+    throw new DevBotError({
+      category: 'bug',
+      code: 'task-spins',
+      message: `task ${taskId} took ${MAX_STEPS} steps in one wake-up`,
+    })
+  })
+}
+
+async function takeInInbox(deps: WorkerDeps, owned: OwnedTask): Promise<void> {
+  const snapshot = await deps.ledger.snapshot(owned.task.id)
+  if (snapshot === undefined || snapshot.inbox.length === 0) return
+  const folded = foldInbox(snapshot.task, snapshot.inbox, deps.now())
+  if (folded.feedback.length > 0) await deps.ledger.addFeedback(owned.ownership, folded.feedback.map(feedbackRowFor))
+  await owned.save(folded.task, {
+    inboxIds: snapshot.inbox.map((item) => item.id),
+    ...(folded.planText === undefined ? {} : { planText: folded.planText }),
+  })
+  if (folded.task.status !== snapshot.task.status) await recordStatus(owned)
+  owned.rearm()
+}
+
+async function actAndCatch(deps: WorkerDeps, owned: OwnedTask, decision: Decision): Promise<Rest | 'go-on'> {
+  try {
+    return await act(deps, owned, decision)
+  } catch (error) {
+    return handleFailure(deps, owned, error)
+  }
+}
+
+async function act(deps: WorkerDeps, owned: OwnedTask, decision: Decision): Promise<Rest | 'go-on'> {
+  switch (decision.kind) {
+    case 'report':
+      await writeTaskReport(deps, owned)
+      return 'go-on'
+    case 'hold':
+      await owned.save(holdTask(owned.task, decision.reason))
+      await recordStatus(owned)
+      return 'go-on'
+    case 'complete-publication':
+      await completePublication(deps, owned)
+      return 'go-on'
+    case 'implement':
+      await implementPlan(deps, owned)
+      return 'go-on'
+    case 'review':
+      return reviewPullRequest(deps, owned)
+    case 'rest':
+    case 'wait':
+      return undefined
+  }
+}
+
+/** What an error means for the task; DESIGN.md's categories decide, nothing else. */
+async function handleFailure(deps: WorkerDeps, owned: OwnedTask, error: unknown): Promise<Rest | 'go-on'> {
+  const category = categoryOf(error)
+  const { task } = owned
+  if (category === 'cancelled') return handleStop(deps, error)
+  if (error instanceof DevBotError && error.code === 'ownership-lost') throw error
+  deps.log.error({ taskId: task.id, error }, 'a step of the task failed')
+  const code = error instanceof DevBotError ? error.code : 'bug'
+  const message = error instanceof Error ? error.message : String(error)
+  if (category === 'transient' || category === 'sandbox' || category === 'conflict') {
+    const failedAttempts = task.failedAttempts + 1
+    const askedMs = error instanceof DevBotError ? (error.retryAfterMs ?? 0) : 0
+    const delayMs = Math.max(backoffMs(failedAttempts, deps.random()), askedMs)
+    await owned.record({ kind: 'retry-scheduled', code, reason: message.slice(0, 1000), delayMs })
+    await owned.save({
+      ...task,
+      failedAttempts,
+      notBeforeMs: deps.now() + delayMs,
+      statusReason: `waiting after ${code}: ${message.slice(0, 500)}`,
+    })
+    return 'go-on'
+  }
+  await owned.save(holdTask(task, `${code}: ${message.slice(0, 1500)}`))
+  await recordStatus(owned)
+  return 'go-on'
+}
+
+/** A stop from outside: after a look into the inbox the task goes on, or another process goes on with it. */
+function handleStop(deps: WorkerDeps, error: unknown): Rest | 'go-on' {
+  const code = error instanceof DevBotError ? error.code : ''
+  if (code === 'task-may-have-ended') return 'go-on'
+  if (code === 'worker-stopping') return { dueAtMs: deps.now(), reason: 'worker-stopping' }
+  throw error
+}

@@ -1,0 +1,57 @@
+import type { FeedbackRow, ObjectId, RunOutcome } from '@devbot/contracts'
+import type { WorkerDeps } from './deps.ts'
+import type { OwnedTask } from './own-task.ts'
+import { commitMessage } from './report/pull-request-text.ts'
+import type { RunLog } from './run-log.ts'
+import type { CollectedChange } from './stages/collect-change.ts'
+import type { Source } from './stages/prepare.ts'
+
+/** Paths of a pull request that a run's record keeps; `runRecordSchema` says so too. */
+const MAX_RECORDED_CHANGES = 1000
+
+/**
+ * Makes the commit in the bare store and writes down what is about to be pushed, before anything is. A run that did not
+ * finish keeps its work the same way: its commit is pushed, no pull request is opened for it.
+ */
+export async function announcePublication(
+  deps: WorkerDeps,
+  owned: OwnedTask,
+  log: RunLog,
+  input: {
+    readonly source: Source
+    readonly change: CollectedChange
+    readonly outcome: RunOutcome
+    /** The round's rows, given the new commit (none when nothing changed). */
+    readonly answer?: (commitId: ObjectId | undefined) => readonly FeedbackRow[]
+  },
+): Promise<ObjectId> {
+  const { source, change, outcome } = input
+  return log.stage('publish', async () => {
+    const { task } = owned
+    const commitId = change.changed
+      ? await source.store.commit({
+          treeId: change.treeId,
+          parents: [source.startCommitId],
+          message: commitMessage(task, log.run),
+          atMs: deps.now(),
+        })
+      : source.startCommitId
+    const changes = await source.store.diffSummary(source.baseCommitId, commitId)
+    log.change({ commitId, changes: changes.slice(0, MAX_RECORDED_CHANGES) })
+    if (input.answer !== undefined)
+      await deps.ledger.updateFeedback(owned.ownership, input.answer(change.changed ? commitId : undefined))
+    await log.end(outcome)
+    const onBranch = log.run.kind === 'revise'
+    await owned.save({
+      ...task,
+      planEdited: outcome.kind === 'finished' ? false : task.planEdited,
+      publication: {
+        runId: log.run.id,
+        commitId,
+        ...(onBranch ? { expectedHeadId: source.startCommitId } : {}),
+        openPullRequest: outcome.kind === 'finished',
+      },
+    })
+    return commitId
+  })
+}

@@ -1,0 +1,84 @@
+import {
+  type ConfigOf,
+  configError,
+  integerVariable,
+  listVariable,
+  loadConfig,
+  numberVariable,
+  optionalSecretVariable,
+  optionalVariable,
+  secretVariable,
+  sharedVariables,
+  variable,
+} from '@devbot/config'
+import { z } from 'zod'
+
+const httpUrl = z.url({ protocol: /^https?$/, error: 'expected an http or https address' })
+
+const table = {
+  redisUrl: sharedVariables.redisUrl,
+  instance: sharedVariables.instance,
+  logLevel: sharedVariables.logLevel,
+  opsPort: sharedVariables.opsPort,
+  repository: sharedVariables.repository,
+  allowedRepositories: sharedVariables.allowedRepositories,
+  branchPrefix: sharedVariables.branchPrefix,
+  plansDirectory: sharedVariables.plansDirectory,
+  anthropicApiKey: secretVariable('ANTHROPIC_API_KEY', {
+    minLength: 8,
+    expected: "expected the model provider's API key",
+  }),
+  anthropicBaseUrl: variable('ANTHROPIC_BASE_URL', httpUrl, 'https://api.anthropic.com'),
+  model: variable(
+    'DEVBOT_MODEL',
+    z.string().regex(/^[\w.:-]{1,100}$/, 'expected a model id like claude-sonnet-5-5'),
+    'claude-sonnet-5-5',
+  ),
+  modelsAllowed: listVariable('MODELS_ALLOWED', z.string().regex(/^[\w.:-]{1,100}$/, 'expected model ids')),
+  protocol: variable(
+    'DEVBOT_PROTOCOL',
+    z.enum(['native'], 'expected native (text comes with a later version)'),
+    'native',
+  ),
+  githubToken: optionalSecretVariable('GITHUB_TOKEN', { minLength: 8, expected: 'expected a GitHub token' }),
+  githubAppId: optionalVariable('GITHUB_APP_ID', z.string().regex(/^\d{1,12}$/, "expected the app's number")),
+  githubAppPrivateKey: optionalSecretVariable('GITHUB_APP_PRIVATE_KEY', {
+    minLength: 64,
+    expected: "expected the app's private key in PEM format",
+  }),
+  githubApiUrl: variable('GITHUB_API_URL', httpUrl, 'https://api.github.com'),
+  githubServerUrl: variable('GITHUB_SERVER_URL', httpUrl, 'https://github.com'),
+  reconcileSeconds: integerVariable('RECONCILE_SECONDS', { min: 1, max: 86_400, default: 120 }),
+  concurrency: integerVariable('WORKER_CONCURRENCY', { min: 1, max: 64, default: 2 }),
+  maxTurns: integerVariable('MAX_TURNS', { min: 1, max: 1000, default: 100 }),
+  maxCostUsd: numberVariable('MAX_COST_USD', { min: 0.01, max: 10_000, default: 10 }),
+  maxMinutes: numberVariable('MAX_MINUTES', { min: 0.1, max: 1440, default: 60 }),
+  maxRounds: integerVariable('MAX_ROUNDS', { min: 1, max: 1000, default: 10 }),
+  maxCostUsdPerDay: numberVariable('MAX_COST_USD_PER_DAY', { min: 0.01, max: 100_000, default: 50 }),
+  sandboxDriver: variable('SANDBOX_DRIVER', z.enum(['process', 'docker'], 'expected docker or process'), 'docker'),
+  retentionDays: integerVariable('RETENTION_DAYS', { min: 1, max: 3650, default: 30 }),
+  /** Where the bare stores, large turn bodies and process sandboxes live; a volume in compose. */
+  dataDirectory: variable('DEVBOT_DATA_DIR', z.string().min(1).max(4096), '.devbot/data'),
+} as const
+
+export type WorkerConfig = ConfigOf<typeof table>
+
+/** The worker's settings. Throws category `config` naming every variable that is missing or malformed. */
+export function loadWorkerConfig(env = process.env): WorkerConfig {
+  const config = loadConfig(env, table)
+  const problems = crossChecks(config)
+  if (problems.length > 0) throw configError(problems)
+  return config
+}
+
+function crossChecks(config: WorkerConfig): string[] {
+  const problems: string[] = []
+  const hasApp = config.githubAppId !== undefined && config.githubAppPrivateKey !== undefined
+  if (config.githubToken === undefined && !hasApp) {
+    problems.push('GITHUB_TOKEN: missing; set it, or GITHUB_APP_ID together with GITHUB_APP_PRIVATE_KEY')
+  }
+  if (config.modelsAllowed.length > 0 && !config.modelsAllowed.includes(config.model)) {
+    problems.push('DEVBOT_MODEL: not in MODELS_ALLOWED; add it there or choose one of them')
+  }
+  return problems
+}

@@ -1,0 +1,43 @@
+import type { ModelClient } from '@devbot/agent'
+import type { Logger, Secret } from '@devbot/config'
+import type { RepositoryName } from '@devbot/contracts'
+import type { RepositoryStore } from '@devbot/git'
+import type { GitHubClient, RepositoryFacts } from '@devbot/github'
+import type { OperatorLedger, WorkerLedger } from '@devbot/queue'
+import type { SandboxDriver } from '@devbot/sandbox'
+
+/** What the stories work with, built once by `main.ts`. */
+export type WorkerDeps = {
+  readonly ledger: WorkerLedger & OperatorLedger
+  readonly github: GitHubClient
+  readonly repositories: Repositories
+  readonly sandboxes: SandboxDriver
+  readonly modelFor: (model: string) => ModelClient
+  readonly settings: WorkerSettings
+  /** Values that must never be published. */
+  readonly secrets: readonly Secret[]
+  readonly log: Logger
+  readonly now: () => number
+  readonly random: () => number
+}
+
+/** Where a repository's facts and its bare store come from; one store per repository, by numeric id. */
+export interface Repositories {
+  open(name: RepositoryName): Promise<{ readonly facts: RepositoryFacts; readonly store: RepositoryStore }>
+}
+
+/** The operator's ceilings and choices; they always win over a plan's. */
+export type WorkerSettings = {
+  readonly instance: string
+  readonly owner: string
+  readonly plansDirectory: string
+  readonly branchPrefix: string
+  readonly model: string
+  readonly modelsAllowed: readonly string[]
+  readonly maxTurns: number
+  readonly maxCostMicroUsd: number
+  readonly maxCostPerDayMicroUsd: number
+  readonly maxMinutes: number
+  readonly maxRounds: number
+  readonly reconcileMs: number
+}

@@ -1,0 +1,90 @@
+import type { FeedbackItem, FeedbackRow } from '@devbot/contracts'
+import type { Permission } from '@devbot/github'
+
+/** A new row: nobody has judged the item yet. */
+export function feedbackRowFor(item: FeedbackItem): FeedbackRow {
+  return { item, state: 'open' }
+}
+
+export type FeedbackJudgement = {
+  /** Asked for by somebody who may steer: the next round, oldest first. */
+  readonly round: readonly FeedbackRow[]
+  readonly dropped: readonly FeedbackRow[]
+}
+
+/** Permissions that let a person steer DevBot. */
+const STEERING: readonly Permission[] = ['admin', 'maintain', 'write']
+
+/**
+ * Which open items make the next round, and which are dropped with a reason and never reach the model. Pure.
+ * A round is: reviews that request changes, reviews with inline comments, their comments, and conversation comments
+ * that address the bot (`@login` or a line starting with `/devbot`).
+ */
+export function judgeFeedback(
+  open: readonly FeedbackRow[],
+  facts: { readonly ownLogin: string; readonly permissions: ReadonlyMap<string, Permission> },
+): FeedbackJudgement {
+  const round: FeedbackRow[] = []
+  const dropped: FeedbackRow[] = []
+  const reviewsWithComments = new Set(
+    open.flatMap((row) =>
+      row.item.kind === 'inline-comment' && row.item.reviewId !== undefined ? [row.item.reviewId] : [],
+    ),
+  )
+  for (const row of [...open].sort(byTime)) {
+    const reason = distrustReason(row.item, facts) ?? idleReason(row.item, reviewsWithComments, facts.ownLogin)
+    if (reason === undefined) round.push(row)
+    else dropped.push({ ...row, state: 'dropped', reason })
+  }
+  return { round, dropped }
+}
+
+/** Authors whose permission has to be asked before `judgeFeedback`. */
+export function authorsToAsk(open: readonly FeedbackRow[], ownLogin: string): readonly string[] {
+  return [
+    ...new Set(
+      open
+        .filter(({ item }) => item.authorKind === 'user' && !sameLogin(item.author, ownLogin))
+        .map(({ item }) => item.author),
+    ),
+  ]
+}
+
+function distrustReason(
+  item: FeedbackItem,
+  facts: { readonly ownLogin: string; readonly permissions: ReadonlyMap<string, Permission> },
+): string | undefined {
+  if (sameLogin(item.author, facts.ownLogin)) return "DevBot's own text"
+  if (item.authorKind === 'bot') return 'written by a bot'
+  const permission = facts.permissions.get(item.author) ?? 'none'
+  return STEERING.includes(permission) ? undefined : `its author has no write permission (${permission})`
+}
+
+function idleReason(
+  item: FeedbackItem,
+  reviewsWithComments: ReadonlySet<number>,
+  ownLogin: string,
+): string | undefined {
+  switch (item.kind) {
+    case 'inline-comment':
+      return undefined
+    case 'review':
+      if (item.reviewState === 'changes-requested' || reviewsWithComments.has(item.objectId)) return undefined
+      return `a review that asks for nothing (${item.reviewState ?? 'no state'})`
+    case 'conversation-comment':
+      return addressesBot(item.body, ownLogin) ? undefined : 'does not address DevBot'
+  }
+}
+
+function addressesBot(body: string, ownLogin: string): boolean {
+  const mention = new RegExp(`(^|[^\\w@/-])@${RegExp.escape(ownLogin.replace(/\[bot\]$/, ''))}(?![\\w-])`, 'i')
+  return mention.test(body) || /^\s*\/devbot\b/im.test(body)
+}
+
+function sameLogin(one: string, other: string): boolean {
+  return one.toLowerCase() === other.toLowerCase()
+}
+
+function byTime(one: FeedbackRow, other: FeedbackRow): number {
+  return one.item.submittedAt.localeCompare(other.item.submittedAt) || one.item.objectId - other.item.objectId
+}

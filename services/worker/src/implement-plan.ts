@@ -1,0 +1,55 @@
+import { randomUUID } from 'node:crypto'
+import { endTask } from '@devbot/contracts'
+import { announcePublication } from './announce-publication.ts'
+import type { WorkerDeps } from './deps.ts'
+import { implementPrompt } from './first-message.ts'
+import { modelForPlan } from './model-for-plan.ts'
+import type { OwnedTask } from './own-task.ts'
+import { recordStatus } from './record-status.ts'
+import { withRunLog } from './run-log.ts'
+import { planOf, prepareImplement } from './stages/prepare.ts'
+import { testCommandFor } from './test-command.ts'
+import { workWithAgent } from './work-with-agent.ts'
+
+/**
+ * From a plan to a branch and a pull request. The first model request goes out as soon as the base commit is known;
+ * sandbox, setup and baseline get ready beside it. What happens on GitHub is only announced here, and carried out by
+ * `completePublication`: a crash at any point is carried on from or started over, never done twice.
+ */
+export async function implementPlan(deps: WorkerDeps, owned: OwnedTask): Promise<void> {
+  const { plan, text } = await planOf(deps, owned.task.id, owned.task.planPath)
+  const model = modelForPlan(deps.settings, plan)
+  await withRunLog(deps, owned, { kind: 'implement', model }, async (log) => {
+    const source = await log.stage('prepare', () => prepareImplement(deps, owned, plan))
+    const { facts, baseBranch, baseCommitId } = source
+    await owned.save({ ...owned.task, repositoryId: facts.id, baseBranch, baseCommitId })
+    const test = await testCommandFor(plan, source.store, source.startTreeId)
+    const delimiter = randomUUID()
+    const firstMessage = await implementPrompt({ plan, text, source, test, delimiter })
+
+    const end = await workWithAgent(deps, owned, log, {
+      kind: 'implement',
+      plan,
+      model,
+      source,
+      test,
+      firstMessage,
+      delimiter,
+      items: [],
+    })
+
+    if (end.kind === 'finished' && !end.change.changed) {
+      await log.end({ kind: 'no-change', reason: end.claim.summary })
+      await owned.save(endTask(owned.task, 'no-change', end.claim.summary, deps.now()))
+      await recordStatus(owned)
+    } else if (end.kind === 'finished') {
+      await announcePublication(deps, owned, log, { source, change: end.change, outcome: { kind: 'finished' } })
+    } else if (end.change?.changed === true) {
+      await announcePublication(deps, owned, log, { source, change: end.change, outcome: end.outcome })
+    } else {
+      await log.end(end.outcome)
+      await owned.save(endTask(owned.task, 'given-up', `${end.reason}; nothing had been changed`, deps.now()))
+      await recordStatus(owned)
+    }
+  })
+}

@@ -1,0 +1,17 @@
+import { DevBotError, type Plan } from '@devbot/contracts'
+import type { WorkerSettings } from './deps.ts'
+
+/** The plan's model if the operator allows it, else the operator's. Throws `invalid-input` for one that is not allowed. */
+export function modelForPlan(
+  settings: Pick<WorkerSettings, 'model' | 'modelsAllowed'>,
+  plan: Pick<Plan, 'model'>,
+): string {
+  if (plan.model === undefined || plan.model === settings.model) return settings.model
+  if (settings.modelsAllowed.includes(plan.model)) return plan.model
+  const allowed = [...new Set([settings.model, ...settings.modelsAllowed])].join(', ')
+  throw new DevBotError({
+    category: 'invalid-input',
+    code: 'model-not-allowed',
+    message: `the plan asks for the model ${plan.model}, which the operator does not allow; allowed: ${allowed}. Change the plan's model, or add it to MODELS_ALLOWED`,
+  })
+}

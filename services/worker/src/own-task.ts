@@ -1,0 +1,136 @@
+import {
+  DevBotError,
+  type InboxItem,
+  type Task,
+  type TaskEvent,
+  type TaskId,
+  type TaskProgress,
+} from '@devbot/contracts'
+import type { Ownership } from '@devbot/queue'
+import type { WorkerDeps } from './deps.ts'
+
+/** Lease on a task; a dead worker's task is taken up by another after this. */
+const LEASE_MS = 20_000
+/** How often the lease is renewed and the inbox looked at: a cancel is heard within a second. */
+const HEARTBEAT_MS = 500
+
+/** Inbox kinds that may end the task: a run under way stops for them. */
+const STOPPING_KINDS: readonly InboxItem['kind'][] = ['plan-cancelled', 'pull-request']
+
+/**
+ * A task held by this worker. `task` is the newest record; every write goes through here and is refused once somebody
+ * else owns the task. `signal` aborts when ownership is lost, the worker shuts down, or the task may have been ended.
+ */
+export type OwnedTask = {
+  readonly ownership: Ownership
+  readonly task: Task
+  readonly signal: AbortSignal
+  /** Whether an item of this kind waits in the inbox, as of the last heartbeat. */
+  readonly waits: (kind: InboxItem['kind']) => boolean
+  readonly save: (
+    task: Task,
+    taken?: { readonly inboxIds?: readonly string[]; readonly planText?: string },
+  ) => Promise<Task>
+  readonly record: (event: TaskEvent, progress?: TaskProgress) => Promise<void>
+  /** The signal again, after a stop that was only for looking into the inbox. */
+  readonly rearm: () => void
+}
+
+/** Takes the task, keeps the lease while `work` runs, and gives it back as `work` says. */
+export async function ownTask(
+  deps: Pick<WorkerDeps, 'ledger' | 'settings' | 'log'>,
+  taskId: TaskId,
+  shutdown: AbortSignal,
+  work: (owned: OwnedTask) => Promise<{ readonly dueAtMs: number; readonly reason: string } | undefined>,
+): Promise<'done' | 'busy' | 'unknown'> {
+  const { ledger, settings, log } = deps
+  const taken = await ledger.take(taskId, settings.owner, LEASE_MS)
+  if (taken.kind !== 'taken') return taken.kind
+  const { ownership } = taken
+  const snapshot = await ledger.snapshot(taskId)
+  if (snapshot === undefined) return 'unknown'
+
+  let task = snapshot.task
+  let waiting: readonly InboxItem['kind'][] = []
+  let stop = new AbortController()
+  const stopForShutdown = () => stop.abort(stopReason('worker-stopping', 'the worker is shutting down'))
+  shutdown.addEventListener('abort', stopForShutdown)
+  if (shutdown.aborted) stopForShutdown()
+
+  const beat = async () => {
+    const heartbeat = await ledger.heartbeat(ownership, LEASE_MS)
+    waiting = heartbeat.inboxKinds
+    if (!heartbeat.held) stop.abort(stopReason('ownership-lost', 'another worker owns the task'))
+    else if (waiting.some((kind) => STOPPING_KINDS.includes(kind)))
+      stop.abort(stopReason('task-may-have-ended', 'the task may have ended'))
+  }
+  const heart = keepBeating(beat, (error) =>
+    log.warn({ taskId, error }, 'the lease could not be renewed; trying again'),
+  )
+  try {
+    const next = await work({
+      ownership,
+      get task() {
+        return task
+      },
+      get signal() {
+        return stop.signal
+      },
+      waits: (kind) => waiting.includes(kind),
+      save: async (newer, taking) => {
+        task = await ledger.save(ownership, newer, taking)
+        return task
+      },
+      record: (event, progress) => ledger.recordEvent(ownership, event, progress),
+      rearm: () => {
+        if (shutdown.aborted) return
+        waiting = []
+        stop = new AbortController()
+      },
+    })
+    await heart.stop()
+    await ledger.release(ownership, next)
+    return 'done'
+  } finally {
+    await heart.stop()
+    shutdown.removeEventListener('abort', stopForShutdown)
+  }
+}
+
+/** Why a run was stopped from outside; read by code, never by text. */
+export function stopReason(
+  code: 'worker-stopping' | 'ownership-lost' | 'task-may-have-ended',
+  message: string,
+): DevBotError {
+  return new DevBotError({ category: 'cancelled', code, message })
+}
+
+/** One beat after the other, never two at once. A failing beat is reported and tried again: the lease decides. */
+function keepBeating(
+  beat: () => Promise<void>,
+  onError: (error: unknown) => void,
+): { readonly stop: () => Promise<void> } {
+  let stopped = false
+  let wake: () => void = () => undefined
+  const loop = async () => {
+    while (!stopped) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, HEARTBEAT_MS)
+        wake = () => {
+          clearTimeout(timer)
+          resolve()
+        }
+      })
+      if (stopped) return
+      await beat().catch(onError)
+    }
+  }
+  const running = loop()
+  return {
+    stop: async () => {
+      stopped = true
+      wake()
+      await running
+    },
+  }
+}

@@ -1,0 +1,66 @@
+import {
+  checkPassed,
+  commitTrailersFor,
+  type FileChange,
+  pullRequestMarkerFor,
+  type RunRecord,
+  type Task,
+} from '@devbot/contracts'
+import { changeCounts, changeLine, checkSentence, checkVerdict, dollars } from './facts.ts'
+import { codeSpan, inertLine, inertText } from './inert-text.ts'
+
+/** Files listed in a pull request's body; the rest is counted, GitHub lists them anyway. */
+const MAX_LISTED_FILES = 50
+
+/** Title, body and draft state of the pull request, and the commit message: facts computed, prose marked. */
+export function pullRequestTitle(task: Task, run: RunRecord): string {
+  return inertLine(run.finish?.title ?? task.title, 120)
+}
+
+/** A pull request is a draft when the plan says so, or when no passing test run stands behind it. */
+export function isDraft(plan: { readonly status: string }, run: RunRecord): boolean {
+  return plan.status === 'draft' || (run.verification !== undefined && !checkPassed(run.verification))
+}
+
+export function pullRequestBody(input: {
+  readonly task: Task
+  readonly runs: readonly RunRecord[]
+  readonly changes: readonly FileChange[]
+}): string {
+  const { task, runs, changes } = input
+  const run = runs.findLast((candidate) => candidate.finish !== undefined) ?? runs.at(-1)
+  const baseline = runs.findLast((candidate) => candidate.baseline !== undefined)?.baseline
+  const verification = runs.findLast((candidate) => candidate.verification !== undefined)?.verification
+  const counts = changeCounts(changes)
+  const listed = changes.slice(0, MAX_LISTED_FILES).map(changeLine)
+  const more = changes.length > listed.length ? [`- and ${changes.length - listed.length} more`] : []
+  const cost = dollars(runs.reduce((total, { costMicroUsd }) => total + costMicroUsd, 0))
+  return [
+    pullRequestMarkerFor({ taskId: task.id, planHash: task.planHash }),
+    `DevBot worked off the plan ${codeSpan(task.planPath)}.`,
+    `## Tests\n\n**${checkVerdict(baseline, verification)}**\n\n- before: ${checkSentence(baseline)}\n- after: ${checkSentence(verification)}`,
+    `## Files\n\n${counts.created} created, ${counts.modified} modified, ${counts.deleted} deleted\n\n${[...listed, ...more].join('\n')}`,
+    `## What the agent says\n\n${quoted(inertText(run?.finish?.summary ?? 'Nothing.'))}`,
+    `<sub>Task ${task.id}, ${task.rounds} feedback rounds, ${cost} US dollars so far. Request changes in a review, and DevBot works them off.</sub>`,
+  ].join('\n\n')
+}
+
+/** Subject from the agent's title, body from its summary, trailers from us. */
+export function commitMessage(task: Task, run: RunRecord): string {
+  const subject = (run.finish?.title ?? task.title)
+    .replace(/[\p{Cc}\p{Cf}\s]+/gu, ' ')
+    .trim()
+    .slice(0, 100)
+  const body = (run.finish?.summary ?? 'Work in progress: the run ended before it was finished.')
+    .replace(/[^\P{Cc}\n]/gu, '')
+    .replace(/^(DevBot-[\w-]+:|Co-authored-by:|Signed-off-by:)/gim, ' $1')
+    .slice(0, 4000)
+  return `${subject}\n\n${body.trim()}\n\n${commitTrailersFor({ taskId: task.id, planHash: task.planHash })}\n`
+}
+
+function quoted(text: string): string {
+  return text
+    .split('\n')
+    .map((line) => `> ${line}`.trimEnd())
+    .join('\n')
+}

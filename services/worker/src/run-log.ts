@@ -1,0 +1,137 @@
+import { randomUUID } from 'node:crypto'
+import type { CheckResult, RunKind, RunOutcome, RunRecord, Stage, TaskProgress } from '@devbot/contracts'
+import { categoryOf, checkPassed, DevBotError } from '@devbot/contracts'
+import type { WorkerDeps } from './deps.ts'
+import type { OwnedTask } from './own-task.ts'
+
+/**
+ * The record of a run while it is under way: kept in the ledger after every turn and at every stage, so that a crash
+ * leaves what is known, and shown as progress.
+ */
+export type RunLog = {
+  readonly run: RunRecord
+  readonly change: (part: Partial<RunRecord>) => void
+  readonly save: () => Promise<void>
+  /** Runs a stage between its two events. The event tells how long it took, whatever way it ended. */
+  readonly stage: <T>(stage: Stage, work: () => Promise<T>) => Promise<T>
+  readonly progress: (part: Partial<Pick<TaskProgress, 'stage' | 'turn' | 'lastTool'>>) => TaskProgress
+  readonly check: (name: 'baseline' | 'verification', result: CheckResult) => Promise<void>
+  readonly end: (outcome: RunOutcome) => Promise<void>
+}
+
+/** Runs `work` with a record that always gets its outcome; what `work` throws ends it as failed or cancelled, and goes on. */
+export async function withRunLog(
+  deps: Pick<WorkerDeps, 'ledger' | 'now' | 'log'>,
+  owned: OwnedTask,
+  start: { readonly kind: RunKind; readonly model: string; readonly round?: number },
+  work: (log: RunLog) => Promise<void>,
+): Promise<void> {
+  const log = await startRunLog(deps, owned, start)
+  try {
+    await work(log)
+  } catch (error) {
+    // The first error is what people need to see; that the record could not be closed only shows in the log.
+    await log
+      .end(outcomeOfError(error))
+      .catch((second: unknown) =>
+        deps.log.warn({ error: second, runId: log.run.id }, 'the run could not be closed in the ledger'),
+      )
+    throw error
+  }
+}
+
+function outcomeOfError(error: unknown): RunOutcome {
+  const reason = error instanceof Error ? error.message.slice(0, 2000) : String(error)
+  const category = categoryOf(error)
+  if (category === 'cancelled') return { kind: 'cancelled', reason }
+  return { kind: 'failed', category, code: error instanceof DevBotError ? error.code : 'bug', reason }
+}
+
+async function startRunLog(
+  deps: Pick<WorkerDeps, 'ledger' | 'now'>,
+  owned: OwnedTask,
+  start: { readonly kind: RunKind; readonly model: string; readonly round?: number },
+): Promise<RunLog> {
+  const startedAtMs = deps.now()
+  let run: RunRecord = {
+    version: 1,
+    id: `r${startedAtMs.toString(36)}${randomUUID().slice(0, 8)}`,
+    kind: start.kind,
+    ...(start.round === undefined ? {} : { round: start.round }),
+    planHash: owned.task.planHash,
+    model: start.model,
+    startedAtMs,
+    turns: 0,
+    costMicroUsd: 0,
+    tokens: { input: 0, output: 0, cacheRead: 0, cacheWrite: 0 },
+    refusedPaths: [],
+    notes: [],
+    changes: [],
+  }
+  let progress: TaskProgress = {
+    runId: run.id,
+    runKind: run.kind,
+    stage: 'prepare',
+    turn: 0,
+    costMicroUsd: 0,
+    startedAtMs,
+    updatedAtMs: startedAtMs,
+  }
+  const log: RunLog = {
+    get run() {
+      return run
+    },
+    change: (part) => {
+      run = { ...run, ...part }
+    },
+    save: () => deps.ledger.saveRun(owned.ownership, run),
+    progress: (part) => {
+      progress = { ...progress, ...part, costMicroUsd: run.costMicroUsd, updatedAtMs: deps.now() }
+      return progress
+    },
+    stage: async (stage, work) => {
+      const beganAtMs = deps.now()
+      await owned.record({ kind: 'stage-start', stage }, log.progress({ stage }))
+      try {
+        return await work()
+      } finally {
+        await owned.record({ kind: 'stage-end', stage, durationMs: deps.now() - beganAtMs })
+      }
+    },
+    check: async (name, result) => {
+      run = { ...run, [name]: result }
+      await log.save()
+      const { exitCode, durationMs, treeId } = result
+      await owned.record({
+        kind: 'check-end',
+        check: name,
+        passed: checkPassed(result),
+        durationMs,
+        treeId,
+        ...(exitCode === undefined ? {} : { exitCode }),
+      })
+    },
+    end: async (outcome) => {
+      run = { ...run, outcome, endedAtMs: deps.now() }
+      await log.save()
+      const detail = 'reason' in outcome ? outcome.reason : 'detail' in outcome ? outcome.detail : undefined
+      await owned.record({
+        kind: 'run-end',
+        runId: run.id,
+        outcome: outcome.kind,
+        ...(detail === undefined ? {} : { detail: detail.slice(0, 1000) }),
+      })
+    },
+  }
+  await log.save()
+  await owned.record(
+    {
+      kind: 'run-start',
+      runId: run.id,
+      runKind: run.kind,
+      ...(start.round === undefined ? {} : { round: start.round }),
+    },
+    progress,
+  )
+  return log
+}

@@ -1,0 +1,65 @@
+import { randomUUID } from 'node:crypto'
+import { open, readFile, rename, rm } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { DevBotError, reportFileNameFor, type Task } from '@devbot/contracts'
+import type { WorkerDeps } from '../deps.ts'
+import type { OwnedTask } from '../own-task.ts'
+import { renderReport } from '../report/render-report.ts'
+
+/** Writes the report beside the plan, for every ending and after every round, and remembers that it is up to date. */
+export async function writeTaskReport(deps: WorkerDeps, owned: OwnedTask): Promise<void> {
+  const details = await deps.ledger.details(owned.task.id)
+  if (details === undefined) return
+  const planText = await deps.ledger.planText(owned.task.id)
+  const text = renderReport({ task: owned.task, planText, runs: details.runs, feedback: details.feedback })
+  const fileName = await writeReportFile(deps.settings.plansDirectory, owned.task, text)
+  await owned.record({ kind: 'report-written', fileName })
+  await owned.save({ ...owned.task, reportDue: false, failedAttempts: 0 })
+}
+
+async function writeReportFile(plansDirectory: string, task: Task, text: string): Promise<string> {
+  const folder = join(plansDirectory, dirname(task.planPath))
+  try {
+    const fileName = await freeFileName(folder, task)
+    await replaceFile(join(folder, fileName), text)
+    return fileName
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error'
+    throw new DevBotError({
+      category: 'transient',
+      code: 'report-not-written',
+      message: `the report of ${task.planPath} could not be written into the plan folder (${code}); check that the worker may write there`,
+      cause,
+    })
+  }
+}
+
+/** The usual name, unless a person has a file of that name which is no report of ours: theirs is never overwritten. */
+async function freeFileName(folder: string, task: Task): Promise<string> {
+  const usual = reportFileNameFor(basename(task.planPath))
+  const there = await readFile(join(folder, usual), 'utf8').catch(missingFile)
+  if (there === undefined || /^---\r?\n[\s\S]*?^task: t[0-9a-f]{12}$/m.test(there)) return usual
+  return usual.replace(/(\.report)?\.md$/i, `.${task.id}.report.md`)
+}
+
+function missingFile(error: NodeJS.ErrnoException): undefined {
+  if (error.code === 'ENOENT') return undefined
+  throw error
+}
+
+async function replaceFile(path: string, text: string): Promise<void> {
+  const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}.tmp`)
+  try {
+    const handle = await open(temporary, 'wx', 0o644)
+    try {
+      await handle.writeFile(text)
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+    await rename(temporary, path)
+  } catch (error) {
+    await rm(temporary, { force: true })
+    throw error
+  }
+}

@@ -1,0 +1,138 @@
+import { randomUUID } from 'node:crypto'
+import { hostname } from 'node:os'
+import { join, resolve } from 'node:path'
+import { createAnthropicModel, type ModelClient } from '@devbot/agent'
+import { createLogger, createMetrics, type Logger, type RunningService, startOpsServer } from '@devbot/config'
+import { createGitHubClient } from '@devbot/github'
+import { connectLedger, createTaskQueue, startSweeper, startTaskWorker } from '@devbot/queue'
+import { advanceTask } from './advance-task.ts'
+import type { WorkerConfig } from './config.ts'
+import { createSandboxDriver } from './create-sandbox-driver.ts'
+import type { WorkerDeps } from './deps.ts'
+import { keepHouse } from './keep-house.ts'
+import { openRepositories } from './open-repositories.ts'
+
+/** How often the due set is looked at: the delay of everything that waits. */
+const SWEEP_MS = 500
+const SWEEP_BATCH = 100
+
+/** Builds the worker's parts and starts them: jobs, sweeper, reaper, retention, health. */
+export async function startWorker(config: WorkerConfig): Promise<RunningService & { readonly log: Logger }> {
+  const secrets = [config.redisUrl, config.anthropicApiKey, config.githubToken, config.githubAppPrivateKey].filter(
+    (secret) => secret !== undefined,
+  )
+  const log = createLogger({ service: 'worker', level: config.logLevel, secrets })
+  const dataDirectory = resolve(config.dataDirectory)
+  const redis = { redisUrl: config.redisUrl.reveal(), instance: config.instance }
+  const sandboxes = createSandboxDriver(config, join(dataDirectory, 'sandboxes'))
+  const ledger = await connectLedger({ ...redis, bodyDirectory: join(dataDirectory, 'bodies') })
+  await ledger.checkSafety()
+  const queue = createTaskQueue(redis)
+  const github = createGitHubClient({
+    apiUrl: config.githubApiUrl,
+    auth: githubAuth(config),
+    onWarning: (message) => log.warn(message),
+  })
+  const deps: WorkerDeps = {
+    ledger,
+    github,
+    repositories: openRepositories({
+      github,
+      serverUrl: config.githubServerUrl,
+      directory: join(dataDirectory, 'repositories'),
+      author: { name: 'DevBot', email: 'devbot@devbot.invalid' },
+      now: Date.now,
+    }),
+    sandboxes,
+    modelFor: modelsFor(config),
+    settings: settingsFor(config),
+    secrets: secrets.filter((secret) => secret !== config.redisUrl),
+    log,
+    now: Date.now,
+    random: Math.random,
+  }
+  const shutdown = new AbortController()
+  const onError = (error: unknown) => log.error({ error }, 'a part of the worker reported an error')
+  const housekeeping = await keepHouse(deps, { retentionDays: config.retentionDays, onError })
+  const jobs = startTaskWorker({
+    ...redis,
+    concurrency: config.concurrency,
+    handle: ({ taskId }, signal) => advanceTask(deps, taskId, AbortSignal.any([shutdown.signal, signal])),
+    onError,
+  })
+  const sweeper = startSweeper({ ledger, queue, periodMs: SWEEP_MS, batch: SWEEP_BATCH, onError })
+  const ops = await startOpsServer({
+    port: config.opsPort,
+    metrics: createMetrics(),
+    notReady: () => ledgerProblem(deps),
+  })
+  log.info(
+    { opsPort: ops.port, sandbox: sandboxes.name, model: config.model, repository: config.repository },
+    'worker ready',
+  )
+  return {
+    log,
+    stop: async () => {
+      shutdown.abort()
+      await sweeper.close()
+      await jobs.close()
+      await housekeeping.close()
+      await ops.close()
+      await queue.close()
+      await ledger.close()
+    },
+  }
+}
+
+function githubAuth(config: WorkerConfig): Parameters<typeof createGitHubClient>[0]['auth'] {
+  const { githubToken, githubAppId, githubAppPrivateKey } = config
+  if (githubAppId !== undefined && githubAppPrivateKey !== undefined) {
+    return { kind: 'app', appId: githubAppId, privateKey: () => githubAppPrivateKey.reveal() }
+  }
+  return {
+    kind: 'token',
+    token: () => {
+      githubToken?.refresh()
+      return githubToken?.reveal() ?? ''
+    },
+  }
+}
+
+/** One client per model, made when first asked for. */
+function modelsFor(config: WorkerConfig): (model: string) => ModelClient {
+  const clients = new Map<string, ModelClient>()
+  return (model) => {
+    const client =
+      clients.get(model) ??
+      createAnthropicModel({ apiKey: () => config.anthropicApiKey.reveal(), baseUrl: config.anthropicBaseUrl, model })
+    clients.set(model, client)
+    return client
+  }
+}
+
+function settingsFor(config: WorkerConfig): WorkerDeps['settings'] {
+  return {
+    instance: config.instance,
+    owner: `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`,
+    plansDirectory: resolve(config.plansDirectory),
+    branchPrefix: config.branchPrefix,
+    model: config.model,
+    modelsAllowed: config.modelsAllowed,
+    maxTurns: config.maxTurns,
+    maxCostMicroUsd: Math.round(config.maxCostUsd * 1_000_000),
+    maxCostPerDayMicroUsd: Math.round(config.maxCostUsdPerDay * 1_000_000),
+    maxMinutes: config.maxMinutes,
+    maxRounds: config.maxRounds,
+    reconcileMs: config.reconcileSeconds * 1000,
+  }
+}
+
+async function ledgerProblem(deps: WorkerDeps): Promise<string | undefined> {
+  try {
+    await deps.ledger.spentToday()
+    return undefined
+  } catch (error) {
+    deps.log.warn({ error }, 'not ready: the ledger does not answer')
+    return 'the ledger (Redis) does not answer'
+  }
+}

@@ -1,0 +1,59 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { createInterface } from 'node:readline/promises'
+import { SetupProblem } from './problem.mjs'
+import { findProgram, runQuietly } from './run.mjs'
+
+/** Debian's package for each program that may be missing. */
+const PACKAGE_OF = { git: 'git', 'redis-server': 'redis-server' }
+
+/**
+ * Makes sure that the programs are there. Missing ones are installed from Debian's packages where we are root on Debian
+ * or Ubuntu: without asking in CI or without a terminal, after a question with one, never with DEVBOT_INSTALL=0.
+ * @param {string[]} programs
+ */
+export async function ensureSystemPrograms(programs) {
+  const missing = programs.filter((program) => findProgram(program) === undefined)
+  if (missing.includes('redis-server') && (await dockerAnswers())) missing.splice(missing.indexOf('redis-server'), 1)
+  if (missing.length === 0) return
+  const packages = missing.map((program) => PACKAGE_OF[program])
+  if (!(await mayInstall(packages))) throw new SetupProblem(remedy(missing, packages))
+  process.stdout.write(`setup: installing ${packages.join(', ')} with apt-get\n`)
+  await install(packages)
+  const still = programs.filter((program) => findProgram(program) === undefined && missing.includes(program))
+  if (still.length > 0) throw new SetupProblem(remedy(still, packages))
+}
+
+/** With an engine, Redis runs in a container instead. */
+async function dockerAnswers() {
+  return (await runQuietly('docker', ['version', '--format', '{{.Server.Version}}'])).code === 0
+}
+
+async function mayInstall(packages) {
+  const isDebian = existsSync('/etc/debian_version') && findProgram('apt-get') !== undefined
+  if (!isDebian || process.getuid?.() !== 0 || process.env.DEVBOT_INSTALL === '0') return false
+  if (process.env.CI === 'true' || !process.stdin.isTTY) return true
+  const questions = createInterface({ input: process.stdin, output: process.stdout })
+  const answer = await questions.question(
+    `DevBot needs these system packages: ${packages.join(', ')}. Install them now with apt-get? [y/N] `,
+  )
+  questions.close()
+  return /^y(es)?$/i.test(answer.trim())
+}
+
+async function install(packages) {
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
+  const args = ['install', '-y', '--no-install-recommends', ...packages]
+  const first = await runQuietly('apt-get', args, { env })
+  if (first.code === 0) return
+  const update = await runQuietly('apt-get', ['update'], { env })
+  const second = await runQuietly('apt-get', args, { env })
+  if (second.code !== 0)
+    throw new SetupProblem(`apt-get could not install ${packages.join(', ')}:\n${update.output}\n${second.output}`)
+}
+
+function remedy(missing, packages) {
+  const system = existsSync('/etc/os-release')
+    ? (/^PRETTY_NAME="?([^"\n]+)/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1] ?? 'this system')
+    : 'this system'
+  return `missing on ${system}: ${missing.join(', ')}. Install ${packages.length === 1 ? 'it' : 'them'} and run the command again (Debian, Ubuntu: sudo apt-get install ${packages.join(' ')}; macOS: brew install git redis). Redis may also come from Docker: start the engine.`
+}
