@@ -1,1 +1,5 @@
+export { connectLedger, type LedgerOptions } from './connect-ledger.ts'
 export * from './ledger.ts'
+export { startSweeper } from './sweeper.ts'
+export { createTaskQueue } from './task-queue.ts'
+export { startTaskWorker, type TaskWorkerOptions } from './task-worker.ts'

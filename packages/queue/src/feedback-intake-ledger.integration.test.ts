@@ -1,0 +1,139 @@
+import { Redis } from 'ioredis'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createdTask, type LedgerFixture, startLedgerFixture, takenTask } from './testing/ledger-fixture.ts'
+import { feedbackFor, newTaskFor, REPOSITORY } from './testing/sample-records.ts'
+
+const BRANCH = 'agent/mine'
+const pullRequest = { number: 12, url: 'https://example.test/pull/12', draft: false }
+const byNumber = { repository: REPOSITORY, pullNumber: 12 }
+const byBranch = { repository: REPOSITORY, branch: BRANCH }
+
+let fixture: LedgerFixture
+beforeAll(async () => {
+  fixture = await startLedgerFixture()
+})
+afterAll(() => fixture.stop())
+
+async function openWithTask() {
+  const ledger = await fixture.open()
+  const task = await createdTask(ledger, newTaskFor('plan', { branch: BRANCH }))
+  const inboxIds = async () => (await ledger.snapshot(task.id))?.inbox.map((item) => item.id)
+  return { ledger, task, inboxIds }
+}
+
+/** Takes the task, records the pull request, gives it back. */
+async function publish({ ledger, task }: Awaited<ReturnType<typeof openWithTask>>) {
+  const ownership = await takenTask(ledger, task.id)
+  await ledger.save(ownership, { ...task, status: 'in-review', pullRequest })
+  await ledger.release(ownership)
+}
+
+describe('deliver', () => {
+  it('adds one item when the same delivery arrives 100 times at once', async () => {
+    const { ledger, task, inboxIds } = await openWithTask()
+    const item = feedbackFor(1)
+    const answers = await Promise.all(Array.from({ length: 100 }, () => ledger.deliver(byBranch, item, 0)))
+    expect(answers.filter(({ kind }) => kind === 'added')).toEqual([{ kind: 'added', taskId: task.id }])
+    expect(answers.filter(({ kind }) => kind === 'duplicate')).toHaveLength(99)
+    expect(await inboxIds()).toEqual([item.id])
+  })
+
+  it('finds the task whatever the case of owner and name', async () => {
+    const { ledger, task } = await openWithTask()
+    const target = { repository: 'Octo-Org/Hello' as typeof REPOSITORY, branch: BRANCH }
+    expect(await ledger.deliver(target, feedbackFor(1), 0)).toEqual({ kind: 'added', taskId: task.id })
+  })
+
+  it('stores what arrives before the task knows its pull request, and moves it in, in order', async () => {
+    const opened = await openWithTask()
+    const { ledger, inboxIds } = opened
+    for (const number of [3, 1, 2]) {
+      expect(await ledger.deliver(byNumber, feedbackFor(number), 0)).toEqual({ kind: 'stored' })
+    }
+    expect(await ledger.deliver(byNumber, feedbackFor(1), 0)).toEqual({ kind: 'duplicate' })
+    expect(await ledger.deliver({ ...byNumber, pullNumber: 13 }, feedbackFor(9), 0)).toEqual({ kind: 'stored' })
+    await publish(opened)
+    expect(await inboxIds()).toEqual([feedbackFor(3).id, feedbackFor(1).id, feedbackFor(2).id])
+    expect(await ledger.dueTasks(10)).toEqual([opened.task.id])
+    expect(await ledger.deliver(byNumber, feedbackFor(3), 0)).toMatchObject({ kind: 'duplicate' })
+  })
+
+  it('stores what arrives before the task exists and moves it in once a task takes that branch', async () => {
+    const ledger = await fixture.open()
+    expect(await ledger.deliver(byBranch, feedbackFor(1), 0)).toEqual({ kind: 'stored' })
+    const task = await createdTask(ledger, newTaskFor('plan', { branch: BRANCH }))
+    expect((await ledger.snapshot(task.id))?.inbox).toEqual([feedbackFor(1)])
+  })
+
+  it('keeps the newest 1,000 stored items of a repository', async () => {
+    const ledger = await fixture.open()
+    for (let start = 1; start <= 1_001; start += 91) {
+      await Promise.all(
+        Array.from({ length: 91 }, (_, index) => ledger.deliver(byBranch, feedbackFor(start + index), 0)),
+      )
+    }
+    const task = await createdTask(ledger, newTaskFor('plan', { branch: BRANCH }))
+    const ids = (await ledger.snapshot(task.id))?.inbox.map((item) => item.id) ?? []
+    expect(ids).toHaveLength(1_000)
+    expect(ids.at(-1)).toBe(feedbackFor(1_001).id)
+    expect(ids).not.toContain(feedbackFor(1).id)
+  })
+
+  it('forgets what nobody claimed within seven days', async () => {
+    const ledger = await fixture.open()
+    await ledger.deliver(byBranch, feedbackFor(1), 0)
+    const client = new Redis(fixture.redis.url)
+    const key = `devbot:${ledger.instance}:stored:${REPOSITORY}`
+    const sevenDaysMs = 7 * 24 * 3600 * 1000
+    expect(await client.pttl(key)).toBeGreaterThan(sevenDaysMs - 60_000)
+    await client.zadd(key, (Date.now() - sevenDaysMs - 1) * 1000, feedbackFor(1).id)
+    client.disconnect()
+    const task = await createdTask(ledger, newTaskFor('plan', { branch: BRANCH }))
+    expect((await ledger.snapshot(task.id))?.inbox).toEqual([])
+  })
+
+  it('makes a resting task due after the settling time, put off by what follows', async () => {
+    const opened = await openWithTask()
+    await publish(opened)
+    const { ledger, task } = opened
+    await ledger.deliver(byNumber, feedbackFor(1), 10_000)
+    const first = await ledger.details(task.id)
+    expect(first?.due?.reason).toBe('settling')
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    await ledger.deliver(byNumber, feedbackFor(2), 10_000)
+    const second = await ledger.details(task.id)
+    expect(second?.due?.atMs).toBeGreaterThan(first?.due?.atMs ?? 0)
+    expect(await ledger.dueTasks(10)).toEqual([])
+  })
+
+  it('does not put a settling task off without end', async () => {
+    const opened = await openWithTask()
+    await publish(opened)
+    const { ledger, task } = opened
+    for (let number = 1; number < 100; number++) {
+      await ledger.deliver(byNumber, feedbackFor(number), 10)
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+    expect(await ledger.dueTasks(10)).toEqual([task.id])
+  })
+
+  it('does not put off a task that is due already', async () => {
+    const { ledger, task } = await openWithTask()
+    await ledger.deliver(byBranch, feedbackFor(1), 60_000)
+    expect(await ledger.dueTasks(10)).toEqual([task.id])
+  })
+
+  it('brings a task forward that waits for longer', async () => {
+    const { ledger, task } = await openWithTask()
+    const ownership = await takenTask(ledger, task.id)
+    await ledger.release(ownership, { dueAtMs: Date.now() + 3_600_000, reason: 'backoff' })
+    await ledger.deliver(byBranch, feedbackFor(1), 0)
+    expect(await ledger.dueTasks(10)).toEqual([task.id])
+  })
+
+  it('refuses news of a plan, which have no place in a delivery', async () => {
+    const { ledger } = await openWithTask()
+    const item = { kind: 'start-requested', id: 'x' } as const
+    await expect(ledger.deliver(byBranch, item, 0)).rejects.toMatchObject({ category: 'bug' })
+  })
+})

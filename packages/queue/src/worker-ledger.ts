@@ -1,0 +1,170 @@
+import {
+  DevBotError,
+  type FeedbackRow,
+  feedbackRowSchema,
+  inboxItemSchema,
+  type RunRecord,
+  runRecordSchema,
+  type Task,
+  type TaskEvent,
+  type TaskId,
+  type TaskProgress,
+  taskEnded,
+  taskEventSchema,
+  taskIdSchema,
+  taskProgressSchema,
+  taskSchema,
+} from '@devbot/contracts'
+import { z } from 'zod'
+import type { Heartbeat, Ownership, TaskSnapshot, WorkerLedger } from './ledger.ts'
+import { checkedRunId, taskKey } from './ledger-keys.ts'
+import { unknownTask } from './plan-intake-ledger.ts'
+import { rankOf } from './priority-rank.ts'
+import { readRecord, readTask, writeRecord } from './records.ts'
+import type { ScriptRunner } from './redis/script-runner.ts'
+import { createRetirement } from './retire-tasks.ts'
+import { readKind, readOwned, readReply, replyText, unexpectedReply } from './script-reply.ts'
+import type { TurnBodies } from './turn-bodies.ts'
+import { appendTurn } from './turns.ts'
+
+/** The worker's side of the ledger. */
+export function createWorkerLedger(scripts: ScriptRunner, bodies: TurnBodies): WorkerLedger {
+  return {
+    take: (taskId, owner, leaseMs) => take(scripts, taskId, owner, leaseMs),
+    heartbeat: (ownership, leaseMs) => heartbeat(scripts, ownership, leaseMs),
+    release: (ownership, next) => release(scripts, ownership, next),
+    snapshot: (taskId) => snapshot(scripts, taskId),
+    save: (ownership, task, taken) => save(scripts, ownership, task, taken),
+    planText: (taskId) => planText(scripts, taskId),
+    addFeedback: (ownership, rows) => writeFeedback(scripts, ownership, 'add', rows),
+    updateFeedback: async (ownership, rows) => {
+      await writeFeedback(scripts, ownership, 'update', rows)
+    },
+    saveRun: (ownership, run) => saveRun(scripts, ownership, run),
+    appendTurn: (ownership, runId, entry) => appendTurn(scripts, bodies, ownership, runId, entry),
+    recordEvent: (ownership, event, progress) => recordEvent(scripts, ownership, event, progress),
+    addSpending: (ownership, microUsd) => addSpending(scripts, ownership, microUsd),
+    spentToday: async () => readReply(z.coerce.number(), await scripts.run('spent-today')),
+    dueTasks: async (limit) => readReply(z.array(taskIdSchema), await scripts.run('due-tasks', limit)),
+    retire: createRetirement(scripts, bodies),
+  }
+}
+
+/** The arguments every script of owners begins with. */
+export function ownershipArguments({ taskId, epoch, owner }: Ownership): readonly [TaskId, number, string] {
+  return [taskId, epoch, owner]
+}
+
+async function take(scripts: ScriptRunner, taskId: TaskId, owner: string, leaseMs: number) {
+  if (owner === '') throw invalid('owner', 'expected the name of an owner, got an empty text')
+  const { kind, rest } = readKind(await scripts.run('take', taskId, owner, leaseMs))
+  if (kind === 'taken') return { kind, ownership: { taskId, epoch: Number(rest[0]), owner } } as const
+  if (kind === 'busy' || kind === 'unknown') return { kind } as const
+  throw unexpectedReply(kind)
+}
+
+const itemKind = z.enum(inboxItemSchema.options.map((option) => option.shape.kind.value))
+
+async function heartbeat(scripts: ScriptRunner, ownership: Ownership, leaseMs: number): Promise<Heartbeat> {
+  const { kind, rest } = readKind(await scripts.run('heartbeat', ...ownershipArguments(ownership), leaseMs))
+  const kinds = rest.map((text) => readReply(itemKind, text))
+  return { held: kind === 'held', inboxCount: kinds.length, inboxKinds: [...new Set(kinds)] }
+}
+
+async function release(scripts: ScriptRunner, ownership: Ownership, next?: { dueAtMs: number; reason: string }) {
+  const args = [...ownershipArguments(ownership), next?.dueAtMs ?? '', next?.reason ?? '']
+  readOwned(await scripts.run('release', ...args), ownership.taskId)
+}
+
+async function snapshot(scripts: ScriptRunner, taskId: TaskId): Promise<TaskSnapshot | undefined> {
+  const [nowMs, record, updatedAtMs, ...items] = readReply(z.array(replyText), await scripts.run('snapshot', taskId))
+  if (nowMs === undefined || record === undefined || updatedAtMs === undefined) return undefined
+  return {
+    task: readTask(record, updatedAtMs, taskKey(taskId)),
+    inbox: items.map((item) => readRecord(inboxItemSchema, item, taskKey(taskId, 'inbox-items'))),
+    nowMs: Number(nowMs),
+  }
+}
+
+async function save(
+  scripts: ScriptRunner,
+  ownership: Ownership,
+  task: Task,
+  taken: { readonly inboxIds?: readonly string[]; readonly planText?: string } = {},
+): Promise<Task> {
+  if (task.id !== ownership.taskId) {
+    throw invalid('task-mismatch', `the owner of ${ownership.taskId} tried to save ${task.id}`)
+  }
+  const reply = await scripts.run(
+    'save-task',
+    ...ownershipArguments(ownership),
+    writeRecord(taskSchema, task, `task ${task.id}`),
+    task.branch,
+    task.pullRequest?.number ?? '',
+    rankOf(task.priority),
+    taskEnded(task) ? (task.endedAtMs ?? task.updatedAtMs) : '',
+    taken.planText === undefined ? '' : '1',
+    taken.planText ?? '',
+    ...(taken.inboxIds ?? []),
+  )
+  const { kind, rest } = readOwned(reply, task.id)
+  if (kind === 'saved') return { ...task, updatedAtMs: Number(rest[0]) }
+  if (kind === 'taken') throw alreadyTaken(task.id, rest)
+  throw unexpectedReply(kind)
+}
+
+async function planText(scripts: ScriptRunner, taskId: TaskId): Promise<string> {
+  const key = scripts.keyPrefix + taskKey(taskId)
+  const [record, text] = await scripts.read((client) => client.hmget(key, 'record', 'planText'))
+  if (typeof record !== 'string') throw unknownTask(taskId)
+  if (typeof text === 'string') return text
+  throw new DevBotError({
+    category: 'conflict',
+    code: 'task-retired',
+    message: `task ${taskId} ended long ago and was shrunk to a summary, its plan's text is gone; read the plan file`,
+  })
+}
+
+async function writeFeedback(
+  scripts: ScriptRunner,
+  ownership: Ownership,
+  how: 'add' | 'update',
+  rows: readonly FeedbackRow[],
+): Promise<readonly string[]> {
+  const pairs = rows.flatMap((row) => [row.item.id, writeRecord(feedbackRowSchema, row, `feedback ${row.item.id}`)])
+  const reply = await scripts.run('add-feedback', ...ownershipArguments(ownership), how, ...pairs)
+  return readOwned(reply, ownership.taskId).rest
+}
+
+async function saveRun(scripts: ScriptRunner, ownership: Ownership, run: RunRecord): Promise<void> {
+  const record = writeRecord(runRecordSchema, run, `run ${run.id}`)
+  const reply = await scripts.run('save-run', ...ownershipArguments(ownership), checkedRunId(run.id), record)
+  readOwned(reply, ownership.taskId)
+}
+
+async function recordEvent(scripts: ScriptRunner, ownership: Ownership, event: TaskEvent, progress?: TaskProgress) {
+  const json = writeRecord(taskEventSchema, event, `event ${event.kind}`)
+  const progressJson = progress === undefined ? '' : writeRecord(taskProgressSchema, progress, 'progress')
+  const reply = await scripts.run('record-event', ...ownershipArguments(ownership), json, progressJson)
+  readOwned(reply, ownership.taskId)
+}
+
+async function addSpending(scripts: ScriptRunner, ownership: Ownership, microUsd: number): Promise<number> {
+  if (!Number.isSafeInteger(microUsd) || microUsd < 0) {
+    throw invalid('spending', `expected millionths of a dollar as a whole number from 0, got ${microUsd}`)
+  }
+  const reply = await scripts.run('add-spending', ...ownershipArguments(ownership), microUsd)
+  return Number(readOwned(reply, ownership.taskId).rest[0])
+}
+
+function invalid(code: string, message: string): DevBotError {
+  return new DevBotError({ category: 'bug', code, message })
+}
+
+function alreadyTaken(taskId: TaskId, [what, by]: readonly string[]): DevBotError {
+  return new DevBotError({
+    category: 'conflict',
+    code: what === 'branch' ? 'branch-taken' : 'pull-request-taken',
+    message: `expected the ${what} of task ${taskId} to belong to no other unfinished task, but ${by} has it`,
+  })
+}
