@@ -1,1 +1,18 @@
-export * from './repository-store.ts'
+export { openRepositoryStore } from './bare-repository-store.ts'
+export type {
+  GitCredentials,
+  RepositoryStore,
+  RepositoryStoreOptions,
+  TreeChange,
+  TreeEntry,
+} from './repository-store.ts'
+export { type BaseContents, loadBaseContents } from './rule-files.ts'
+export {
+  type ChangeCeilings,
+  type RefusedPath,
+  type SelectChangeInput,
+  type SelectedChange,
+  selectChange,
+  type WorkspaceChange,
+  type WorkspaceEntry,
+} from './select-change.ts'

@@ -1,0 +1,54 @@
+import { DevBotError } from '@devbot/contracts'
+import { makeBareRepository, removeLeftovers } from './bare-repository.ts'
+import { commitMessage, hasCommit, isAncestor, mergeBase, recentSubjects, treeOf, writeCommit } from './commits.ts'
+import { diffSummary, diffText } from './diff.ts'
+import { type Network, withDeadline, withRetries } from './network-operation.ts'
+import { push } from './push.ts'
+import { askHead, fetchBranch, refOf } from './remote.ts'
+import type { RepositoryStore, RepositoryStoreOptions } from './repository-store.ts'
+import { createGit } from './spawn-git.ts'
+import { exportTree, listTree, readFile } from './trees.ts'
+import { writeTree } from './write-tree.ts'
+
+/**
+ * Opens the store, making the bare repository when it is missing. May be repeated, and may be open several times for
+ * one folder, in several processes. Throws DevBotError `invalid-input`, code `git-remote-url-refused`.
+ */
+export async function openRepositoryStore(options: RepositoryStoreOptions): Promise<RepositoryStore> {
+  refuseBadUrl(options.remoteUrl)
+  await makeBareRepository(options.directory)
+  await removeLeftovers(options.directory, Date.now())
+  const git = createGit(options.directory)
+  const online = <T>(operation: (network: Network) => Promise<T>) => withDeadline(git, options, operation)
+  return {
+    fetchBranch: (branch) => online((network) => fetchBranch(network, branch)),
+    remoteHead: (branch) => online((network) => withRetries(network, () => askHead(network, refOf(branch)))),
+    hasCommit: (commitId) => hasCommit(git, commitId),
+    treeOf: (commitId) => treeOf(git, commitId),
+    commitMessage: (commitId) => commitMessage(git, commitId),
+    listTree: (treeId) => listTree(git, treeId),
+    readFile: (treeId, path, maxBytes) => readFile(git, treeId, path, maxBytes),
+    exportTree: (treeId) => exportTree(git, treeId),
+    writeTree: (baseTreeId, changes) => writeTree(git, baseTreeId, changes),
+    commit: (input) => writeCommit(git, options.author, input),
+    push: (input) => online((network) => push(network, input)),
+    isAncestor: (ancestorId, descendantId) => isAncestor(git, ancestorId, descendantId),
+    mergeBase: (first, second) => mergeBase(git, first, second),
+    diffSummary: (fromCommitId, toCommitId) => diffSummary(git, fromCommitId, toCommitId),
+    diffText: (fromId, toId, maxBytes) => diffText(git, fromId, toId, maxBytes),
+    recentSubjects: (commitId, count) => recentSubjects(git, commitId, count),
+  }
+}
+
+function refuseBadUrl(remoteUrl: string): void {
+  const url = URL.parse(remoteUrl)
+  const isHttp = url?.protocol === 'http:' || url?.protocol === 'https:'
+  if (url !== null && isHttp && url.username === '' && url.password === '' && url.search === '' && url.hash === '')
+    return
+  throw new DevBotError({
+    category: 'invalid-input',
+    code: 'git-remote-url-refused',
+    // The address itself is not shown: it may hold a password.
+    message: 'expected a remote address like https://host/owner/name.git, without credentials, query or fragment',
+  })
+}
