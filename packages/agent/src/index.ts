@@ -1,1 +1,16 @@
+export type { AgentEvent } from './agent-event.ts'
+export { createTools, type ToolSet } from './create-tools.ts'
+export { type AnthropicModelOptions, createAnthropicModel } from './model/create-anthropic-model.ts'
+export type { ModelClient, ModelReply, ModelRequest } from './model-client.ts'
 export * from './ports.ts'
+export { costMicroUsd, hasKnownPrice } from './prices.ts'
+export {
+  type FeedbackForPrompt,
+  type ImplementMessageInput,
+  implementMessage,
+  type ReviseMessageInput,
+  reviseMessage,
+  systemPromptFor,
+} from './prompt-messages.ts'
+export { type AgentInput, type AgentResult, runAgent } from './run-agent.ts'
+export { fenceText, normaliseUntrusted } from './untrusted-text.ts'

@@ -1,0 +1,180 @@
+import { categoryOf, DevBotError, type ErrorCategory } from '@devbot/contracts'
+import type { AgentEvent } from './agent-event.ts'
+import type { PreparedCall, ToolContext, ToolOutcome } from './agent-tool.ts'
+import type { ToolSet } from './create-tools.ts'
+import type { FinishClaim, FinishVerdict, TurnRecorder, Workspace } from './ports.ts'
+import type { ToolAnswer, ToolCall } from './tool-protocol.ts'
+
+export type CallsInput = {
+  readonly turn: number
+  readonly tools: ToolSet
+  /** Awaited when the first tool runs. */
+  readonly workspace: () => Promise<Workspace>
+  readonly recorder: TurnRecorder
+  readonly judgeFinish: (claim: FinishClaim) => Promise<FinishVerdict>
+  readonly onEvent: (event: AgentEvent) => void
+  readonly signal: AbortSignal
+  readonly now: () => number
+}
+
+export type CallsOutcome = {
+  /** One for every call, in the order of the calls. */
+  readonly answers: readonly ToolAnswer[]
+  /** The claim that was accepted. */
+  readonly finished?: FinishClaim
+}
+
+/** A tool caps its own output; this bounds what anything else (a verdict, a workspace's reason) can add. */
+const MAX_ANSWER_CHARACTERS = 64 * 1024
+const STOPPED = 'Not run: the run was stopped.'
+/** Trouble that no other tool call can get around; it ends the run as an error. */
+const ENDS_RUN: ReadonlySet<ErrorCategory> = new Set(['sandbox', 'conflict', 'cancelled', 'config', 'permission'])
+
+/**
+ * Answers every call of one reply, and records each answer as it is known. Calls that only read run together where
+ * they follow each other; the others in order; `finish` is judged when all others are done. After a stop the calls
+ * that are left are answered as not run, so that the conversation stays valid.
+ */
+export async function answerCalls(calls: readonly ToolCall[], input: CallsInput): Promise<CallsOutcome> {
+  const finishName = input.tools.finish.offer.name
+  const answers = new Map<ToolCall, ToolAnswer>()
+  const others = calls.filter((call) => call.name !== finishName)
+  for (const batch of batchesOf(others, input.tools)) {
+    const settled = await Promise.allSettled(batch.map((call) => answerOne(call, input)))
+    for (const result of settled) {
+      if (result.status === 'rejected') throw result.reason
+      answers.set(result.value.call, result.value)
+    }
+  }
+  let finished: FinishClaim | undefined
+  for (const call of calls.filter((call) => call.name === finishName)) {
+    const judged = await judge(call, input, answers.size > others.length)
+    answers.set(call, judged.answer)
+    finished ??= judged.finished
+  }
+  const inOrder = calls.flatMap((call) => answers.get(call) ?? [])
+  return { answers: inOrder, ...(finished === undefined ? {} : { finished }) }
+}
+
+function batchesOf(calls: readonly ToolCall[], tools: ToolSet): readonly (readonly ToolCall[])[] {
+  const batches: ToolCall[][] = []
+  let open = false
+  for (const call of calls) {
+    const readOnly = toolOf(tools, call.name)?.readOnly ?? false
+    if (readOnly && open) batches.at(-1)?.push(call)
+    else batches.push([call])
+    open = readOnly
+  }
+  return batches
+}
+
+function toolOf(tools: ToolSet, name: string) {
+  return tools.tools.find((tool) => tool.offer.name === name)
+}
+
+async function answerOne(call: ToolCall, input: CallsInput): Promise<ToolAnswer> {
+  const prepared = prepare(call, input.tools)
+  if (prepared.kind === 'invalid') return record(call, { kind: 'error', text: prepared.message }, '', input)
+  if (input.signal.aborted) return record(call, { kind: 'error', text: STOPPED }, prepared.detail, input)
+  input.onEvent({ kind: 'tool-call', turn: input.turn, tool: call.name, detail: prepared.detail })
+  const startedMs = input.now()
+  const outcome = await runTool(call, prepared, input)
+  const durationMs = input.now() - startedMs
+  input.onEvent({
+    kind: 'tool-result',
+    turn: input.turn,
+    tool: call.name,
+    isError: outcome.kind === 'error',
+    durationMs,
+  })
+  return record(call, outcome, prepared.detail, input)
+}
+
+function prepare(
+  call: ToolCall,
+  tools: ToolSet,
+): PreparedCall | { readonly kind: 'invalid'; readonly message: string } {
+  if (call.refusal !== undefined) return { kind: 'invalid', message: call.refusal }
+  const tool = toolOf(tools, call.name)
+  if (tool !== undefined) return tool.prepare(call.input)
+  const names = [...tools.tools.map((known) => known.offer.name), tools.finish.offer.name]
+  return { kind: 'invalid', message: `Not run: there is no such tool. The tools are ${names.join(', ')}.` }
+}
+
+async function runTool(call: ToolCall, prepared: PreparedCall, input: CallsInput): Promise<ToolOutcome> {
+  const workspace = await readyWorkspace(input)
+  if (workspace === undefined) return { kind: 'error', text: STOPPED }
+  const context: ToolContext = { workspace, signal: input.signal }
+  try {
+    return await prepared.run(context)
+  } catch (error) {
+    if (input.signal.aborted) return { kind: 'error', text: 'Interrupted: the run was stopped.' }
+    if (ENDS_RUN.has(categoryOf(error))) throw error
+    input.onEvent({ kind: 'tool-failed', turn: input.turn, tool: call.name, error })
+    const reason = error instanceof DevBotError ? error.message : 'an error inside DevBot'
+    return { kind: 'error', text: `The tool failed: ${reason}. Try it another way.` }
+  }
+}
+
+/** The workspace, or undefined when the run is stopped before it is ready. */
+async function readyWorkspace(input: CallsInput): Promise<Workspace | undefined> {
+  if (input.signal.aborted) return undefined
+  const stopped = Promise.withResolvers<undefined>()
+  const onAbort = () => stopped.resolve(undefined)
+  input.signal.addEventListener('abort', onAbort, { once: true })
+  try {
+    return await Promise.race([input.workspace(), stopped.promise])
+  } catch (error) {
+    if (input.signal.aborted) return undefined
+    throw error
+  } finally {
+    input.signal.removeEventListener('abort', onAbort)
+  }
+}
+
+async function judge(
+  call: ToolCall,
+  input: CallsInput,
+  judgedBefore: boolean,
+): Promise<{ readonly answer: ToolAnswer; readonly finished?: FinishClaim }> {
+  const reject = async (text: string, detail = '') => ({
+    answer: await record(call, { kind: 'error', text }, detail, input),
+  })
+  if (call.refusal !== undefined) return reject(call.refusal)
+  const read = input.tools.finish.readClaim(call.input)
+  if (read.kind === 'invalid') return reject(read.message)
+  if (input.signal.aborted) return reject(STOPPED, read.detail)
+  if (judgedBefore) return reject('Not looked at: one finish in a reply is enough.', read.detail)
+  input.onEvent({ kind: 'tool-call', turn: input.turn, tool: call.name, detail: read.detail })
+  const startedMs = input.now()
+  const verdict = await input.judgeFinish(read.claim)
+  const isError = verdict.kind === 'rejected'
+  input.onEvent({
+    kind: 'tool-result',
+    turn: input.turn,
+    tool: call.name,
+    isError,
+    durationMs: input.now() - startedMs,
+  })
+  if (verdict.kind === 'rejected') return reject(verdict.message, read.detail)
+  return { answer: await record(call, { kind: 'ok', text: 'Accepted.' }, read.detail, input), finished: read.claim }
+}
+
+async function record(call: ToolCall, outcome: ToolOutcome, detail: string, input: CallsInput): Promise<ToolAnswer> {
+  const isError = outcome.kind === 'error'
+  const text = bounded(outcome.text)
+  await input.recorder.recordToolResult(input.turn, {
+    toolUseId: call.id,
+    tool: call.name,
+    summary: `${detail}${isError ? ' (error)' : ''}`.trim(),
+    body: { isError, text },
+  })
+  return { call, isError, text }
+}
+
+function bounded(text: string): string {
+  if (text.length <= MAX_ANSWER_CHARACTERS) return text
+  const half = MAX_ANSWER_CHARACTERS / 2
+  const leftOut = text.length - MAX_ANSWER_CHARACTERS
+  return `${text.slice(0, half).toWellFormed()}\n[${leftOut} characters left out here]\n${text.slice(-half).toWellFormed()}`
+}
