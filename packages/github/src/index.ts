@@ -1,1 +1,6 @@
-export * from './client.ts'
+export type { AppAuth } from './app-identity.ts'
+export type { GitHubClient, Permission, PullRequest, RepositoryFacts } from './client.ts'
+export { createGitHubClient, type GitHubClientOptions } from './create-github-client.ts'
+export { type Delivery, type DeliveryInput, readDelivery } from './read-delivery.ts'
+export type { TokenAuth } from './token-identity.ts'
+export { verifySignature } from './verify-signature.ts'

@@ -1,0 +1,34 @@
+export type AnswerLimits = {
+  /** For the whole exchange, the last byte of the answer included. */
+  readonly timeoutMs: number
+  readonly maxAnswerBytes: number
+}
+
+/**
+ * A `fetch` whose whole answer arrives within the time and the size, or which fails like a broken connection. Octokit
+ * itself has no deadline, and takes an answer that breaks off in the middle for an empty one.
+ */
+export function boundedFetch(limits: AnswerLimits): typeof fetch {
+  return async (input, init) => {
+    const response = await fetch(input, { ...init, signal: AbortSignal.timeout(limits.timeoutMs) })
+    const body = response.body === null ? null : await readBounded(response.body, limits.maxAnswerBytes)
+    const { status, statusText, headers } = response
+    return new Response(isWithoutBody(status) ? null : body, { status, statusText, headers })
+  }
+}
+
+async function readBounded(body: ReadableStream<Uint8Array>, maxBytes: number): Promise<Uint8Array<ArrayBuffer>> {
+  const chunks: Uint8Array[] = []
+  let bytes = 0
+  for await (const chunk of body) {
+    bytes += chunk.length
+    if (bytes > maxBytes) throw new RangeError(`expected an answer of at most ${maxBytes} bytes, more came`)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks)
+}
+
+/** Statuses for which `new Response` refuses a body. */
+function isWithoutBody(status: number): boolean {
+  return status === 204 || status === 205 || status === 304
+}
