@@ -33,19 +33,30 @@ export interface SandboxDriver {
 export type ExportedEntry =
   | { readonly kind: 'file'; readonly path: string; readonly executable: boolean; readonly bytes: Uint8Array }
   | { readonly kind: 'link'; readonly path: string; readonly target: string }
-  /** A socket, FIFO, device or hard link: never followed, never part of a change. */
+  /**
+   * A socket, FIFO, device or hard link: never followed, never part of a change. Also a name or link target that is no
+   * UTF-8 (`path` then only resembles it), whether it came, changed or went.
+   */
   | { readonly kind: 'other'; readonly path: string }
 
 /** What differs from the imported tree, as bytes. Nothing here was judged yet: paths and targets are hostile. */
 export type WorkspaceChange = {
-  /** New or changed since the import. */
+  /** New or changed since the import, `setupPaths` and an own `.git` at the root left out. */
   readonly entries: readonly ExportedEntry[]
   readonly deletedPaths: readonly string[]
   /** Paths that came into being between import and `markSetupDone`. */
   readonly setupPaths: ReadonlySet<string>
 }
 
-export type ExportLimits = { readonly maxFiles: number; readonly maxBytes: number }
+export type ExportLimits = {
+  readonly maxFiles: number
+  readonly maxBytes: number
+  /**
+   * Asked once which of the new and changed paths matter, before they are read and counted: what the `.gitignore` files
+   * exclude need not come out. Gets the `.gitignore` files that differ from the import, by path. Absent: all matter.
+   */
+  readonly want?: (paths: readonly string[], changedIgnoreFiles: ReadonlyMap<string, Uint8Array>) => ReadonlySet<string>
+}
 
 /**
  * A place where untrusted code runs. Every byte that comes out is hostile. Methods throw DevBotError of category

@@ -1,0 +1,135 @@
+/**
+ * The protocol of the tool channel. Requests are one line each, `put` followed by raw bytes:
+ *
+ *     exec ID NONCE COMMAND    kill ID TERM|KILL    forget ID
+ *     read ID MAX PATH         put ID LENGTH\n…     write ID PATH
+ *
+ * COMMAND and PATH are escaped (`escapeWord`). Frames come back as one line each, `data` and `reply` followed by raw bytes:
+ *
+ *     ready 1    missing TOOL…    data ID LENGTH\n…    eof ID    reply ID STATUS LENGTH\n…    killed ID TERM|KILL
+ *
+ * A command's data ends with its trailer, `NONCE EXIT-CODE\n`; `eof` follows when nothing holds its output open any more.
+ */
+import { DevBotError } from '@devbot/contracts'
+
+export type Frame =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'missing'; readonly tools: readonly string[] }
+  | { readonly kind: 'data'; readonly id: number; readonly bytes: Buffer }
+  | { readonly kind: 'eof'; readonly id: number }
+  | { readonly kind: 'reply'; readonly id: number; readonly status: string; readonly bytes: Buffer }
+  | { readonly kind: 'killed'; readonly id: number; readonly signal: 'TERM' | 'KILL' }
+
+/** A frame that belongs to a call. */
+export type CallFrame = Extract<Frame, { readonly id: number }>
+
+/** Longest header line: `missing` with all tools fits, nothing longer is ever sent. */
+const MAX_HEADER_BYTES = 256
+/** Longest payload: the block size in which the server reads files. */
+export const MAX_PAYLOAD_BYTES = 1024 * 1024
+const NEWLINE = 10
+
+const ID = '([1-9][0-9]{0,9})'
+const LENGTH = '(0|[1-9][0-9]{0,6})'
+const HEADERS = {
+  data: new RegExp(`^data ${ID} ${LENGTH}$`),
+  reply: new RegExp(`^reply ${ID} ([a-z-]{1,20}) ${LENGTH}$`),
+  eof: new RegExp(`^eof ${ID}$`),
+  killed: new RegExp(`^killed ${ID} (TERM|KILL)$`),
+  missing: /^missing((?: [a-z]{1,20}){1,20})$/,
+}
+
+/** Cuts a byte stream into frames. */
+export type FrameReader = {
+  /** The frames that are complete now. Throws DevBotError `channel-violation` on the first impossible byte. */
+  push(chunk: Uint8Array): readonly Frame[]
+}
+
+type Header = { readonly length: number; readonly build: (bytes: Buffer) => Frame }
+
+/** A reader that holds at most one header and one payload, whatever comes in. */
+export function createFrameReader(): FrameReader {
+  let waiting: Buffer[] = []
+  let waitingBytes = 0
+  let header: Header | undefined
+  return {
+    push(chunk) {
+      const frames: Frame[] = []
+      let rest = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
+      while (rest.length > 0) {
+        const end = header ? header.length - waitingBytes : rest.indexOf(NEWLINE) + 1
+        const complete = end > 0 && end <= rest.length
+        const taken = complete ? rest.subarray(0, end) : rest
+        waiting.push(taken)
+        waitingBytes += taken.length
+        rest = rest.subarray(taken.length)
+        if (!header && waitingBytes > MAX_HEADER_BYTES) throw channelViolation('a header line without an end')
+        if (!complete) break
+        const whole = waiting.length === 1 ? taken : Buffer.concat(waiting)
+        waiting = []
+        waitingBytes = 0
+        header = header ? emit(frames, header, whole) : parseHeader(whole.toString('latin1', 0, whole.length - 1))
+        if (header?.length === 0) header = emit(frames, header, Buffer.alloc(0))
+      }
+      return frames
+    },
+  }
+}
+
+function emit(frames: Frame[], header: Header, payload: Buffer): undefined {
+  // A copy: the chunk it came in may be large and shared.
+  frames.push(header.build(Buffer.from(payload)))
+  return undefined
+}
+
+function parseHeader(line: string): Header {
+  if (line === 'ready 1') return { length: 0, build: () => ({ kind: 'ready' }) }
+  const data = HEADERS.data.exec(line)
+  if (data) {
+    const id = Number(data[1])
+    return { length: payloadLength(data[2]), build: (bytes) => ({ kind: 'data', id, bytes }) }
+  }
+  const reply = HEADERS.reply.exec(line)
+  if (reply) {
+    const [id, status] = [Number(reply[1]), String(reply[2])]
+    return { length: payloadLength(reply[3]), build: (bytes) => ({ kind: 'reply', id, status, bytes }) }
+  }
+  const eof = HEADERS.eof.exec(line)
+  if (eof) return { length: 0, build: () => ({ kind: 'eof', id: Number(eof[1]) }) }
+  const killed = HEADERS.killed.exec(line)
+  if (killed) {
+    const signal = killed[2] === 'KILL' ? 'KILL' : 'TERM'
+    return { length: 0, build: () => ({ kind: 'killed', id: Number(killed[1]), signal }) }
+  }
+  const missing = HEADERS.missing.exec(line)
+  if (missing) {
+    const tools = String(missing[1]).trim().split(' ')
+    return { length: 0, build: () => ({ kind: 'missing', tools }) }
+  }
+  throw channelViolation('an unknown frame')
+}
+
+function payloadLength(text: string | undefined): number {
+  const length = Number(text)
+  if (length > MAX_PAYLOAD_BYTES) throw channelViolation(`a payload of ${length} bytes`)
+  return length
+}
+
+/** The error for bytes that the channel's own server never sends. */
+export function channelViolation(what: string): DevBotError {
+  return new DevBotError({
+    category: 'sandbox',
+    code: 'channel-violation',
+    message: `The tool channel sent ${what}. Something in the sandbox writes into it; the sandbox is given up.`,
+  })
+}
+
+/** A word of a request: safe ASCII as it is, every other byte as `\0NNN`, which the shell's `printf %b` turns back. No NUL. */
+export function escapeWord(text: string): string {
+  let escaped = ''
+  for (const byte of Buffer.from(text, 'utf8')) {
+    const plain = byte > 0x20 && byte < 0x7f && byte !== 0x5c
+    escaped += plain ? String.fromCharCode(byte) : `\\0${byte.toString(8).padStart(3, '0')}`
+  }
+  return escaped
+}

@@ -1,0 +1,335 @@
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
+import { createSandbox } from '../create-sandbox.ts'
+import { createProcessEngine } from '../process/process-engine.ts'
+import type { Sandbox } from '../sandbox.ts'
+import { generous, makeDriver, processesWith, sh, specForTests, text } from '../testing/make-sandbox.ts'
+import { makeShellPaths } from '../testing/shell-paths.ts'
+
+const shells = makeShellPaths()
+afterAll(shells.remove)
+
+describe.each(shells.paths)('the tool channel with $name', ({ pathEnvironment }) => {
+  let sandbox: Sandbox
+  let made: ReturnType<typeof makeDriver>
+
+  beforeEach(async () => {
+    made = makeDriver(pathEnvironment)
+    sandbox = await made.driver.create(specForTests)
+  })
+  afterEach(async () => {
+    await sandbox[Symbol.asyncDispose]()
+    made.remove()
+  })
+
+  it('answers a command with its output and exit code', async () => {
+    const result = await sandbox.exec('echo out; echo err >&2; printf "no newline"; exit 7', generous)
+    expect(result).toMatchObject({ exitCode: 7, timedOut: false, aborted: false, totalOutputBytes: 18 })
+    expect(text(result)).toBe('out\nerr\nno newline')
+  })
+
+  it('gives 128 and the number for a command that a signal ended', async () => {
+    expect(await sandbox.exec('sh -c "kill -9 \\$\\$"', generous)).toMatchObject({ exitCode: 137 })
+    expect(await sandbox.exec('kill -TERM $$', generous)).toMatchObject({ exitCode: 143 })
+  })
+
+  it('tells a syntax error as a failed command and goes on', async () => {
+    expect(await sandbox.exec('if then', generous)).toMatchObject({ exitCode: 2 })
+    expect(await sh(sandbox, 'echo fine')).toBe('fine\n')
+  })
+
+  it('takes any text as a command', async () => {
+    const odd = `é \\ \\n \\0101 %s $HOME "'\`\n\ttwo lines \u{1f600}`
+    expect(await sh(sandbox, `cat <<'END'\n${odd}\nEND`)).toBe(`${odd}\n`)
+    expect(await sandbox.exec('', generous)).toMatchObject({ exitCode: 0, totalOutputBytes: 0 })
+  })
+
+  it('takes a command of 200 KB and refuses one that no shell could take', async () => {
+    const long = 'x'.repeat(200_000)
+    expect(await sh(sandbox, `cat <<'END'\n${long}\nEND`)).toBe(
+      `${long}\n`.slice(0, 50_000) + `${long}\n`.slice(-50_000),
+    )
+    expect(await sandbox.exec('a\0b', generous)).toMatchObject({ exitCode: 126 })
+    expect(await sandbox.exec('x'.repeat(300_000), generous)).toMatchObject({ exitCode: 126 })
+  })
+
+  it('keeps the working directory and the exported environment from one command to the next', async () => {
+    await sh(sandbox, `mkdir -p "a b/c" && cd "a b" && export MULTI='one\ntwo '"'"'three'"'" && cd c`)
+    expect(await sh(sandbox, 'pwd')).toMatch(/\/workspace\/a b\/c\n$/)
+    expect(await sh(sandbox, 'printf "%s" "$MULTI"')).toBe("one\ntwo 'three'")
+    expect(await sh(sandbox, 'cd - >/dev/null; pwd')).toMatch(/\/workspace\/a b\n$/)
+    await sh(sandbox, 'unset MULTI')
+    expect(await sh(sandbox, 'echo "${MULTI-unset}"')).toBe('unset\n')
+  })
+
+  it('keeps them also when a command exits early with a code', async () => {
+    await sandbox.exec('cd /; export KEPT=1; exit 3', generous)
+    expect(await sh(sandbox, 'pwd; echo $KEPT')).toBe('/\n1\n')
+  })
+
+  it('says so when the working directory is gone', async () => {
+    await sh(sandbox, 'mkdir gone && cd gone')
+    await sandbox.exec('rmdir "$PWD"', generous)
+    expect(await sh(sandbox, 'pwd')).toMatch(
+      /^devbot: .*\/gone is gone, the working directory is (.*\/workspace) again\n\1\n$/,
+    )
+  })
+
+  it('has an environment built from nothing', async () => {
+    const names = (await sh(sandbox, 'env')).split('\n').flatMap((line) => /^([A-Za-z_]+)=/.exec(line)?.[1] ?? [])
+    const expected = /^(PATH|HOME|TMPDIR|USER|LANG|PWD|OLDPWD|SHLVL|_|DEVBOT_[A-Z]+)$/
+    expect(names.filter((name) => !expected.test(name))).toEqual([])
+    expect(await sh(sandbox, 'echo "$HOME $TMPDIR"; cd "$HOME" && cd "$TMPDIR"')).toContain(made.root)
+  })
+
+  it('gives a command nothing to read', async () => {
+    expect(await sandbox.exec('cat; read x; echo "got [$x]"', { ...generous, timeoutMs: 5000 })).toMatchObject({
+      timedOut: false,
+      exitCode: 0,
+    })
+  })
+
+  it('writes and reads a megabyte of any bytes unchanged', async () => {
+    const bytes = Buffer.concat([randomBytes(1_500_000), Buffer.from([0, 10, 0]), Buffer.from('data 1 5\n')])
+    expect(await sandbox.writeFile('deep/er/blob', bytes)).toEqual({ kind: 'written' })
+    const read = await sandbox.readFile('deep/er/blob', { maxBytes: 2_000_000 })
+    expect(read).toMatchObject({ kind: 'file', totalBytes: bytes.length })
+    expect(read.kind === 'file' && Buffer.compare(read.bytes, bytes)).toBe(0)
+  })
+
+  it('passes binary output through unchanged', async () => {
+    const bytes = randomBytes(300_000)
+    await sandbox.writeFile('blob', bytes)
+    const result = await sandbox.exec('cat blob', { ...generous, maxOutputBytes: 1_000_000 })
+    expect(Buffer.compare(result.output, bytes)).toBe(0)
+  })
+
+  it('reads the start of a long file and tells its size', async () => {
+    await sh(sandbox, 'i=0; while [ $i -lt 3000 ]; do printf "%01000d" $i; i=$((i+1)); done >long')
+    const read = await sandbox.readFile('long', { maxBytes: 1500 })
+    expect(read).toMatchObject({ kind: 'file', totalBytes: 3_000_000 })
+    expect(read.kind === 'file' && read.bytes.length).toBe(1500)
+    expect(await sandbox.readFile('long', { maxBytes: 0 })).toMatchObject({ kind: 'file', totalBytes: 3_000_000 })
+  })
+
+  it('tells what cannot be read', async () => {
+    await sh(sandbox, 'mkdir folder; mkfifo fifo; ln -s nowhere broken; ln -s file link; printf x >file; : >empty')
+    const read = (path: string) => sandbox.readFile(path, { maxBytes: 100 })
+    expect(await read('absent')).toEqual({ kind: 'missing' })
+    expect(await read('broken')).toEqual({ kind: 'missing' })
+    expect(await read('folder')).toEqual({ kind: 'directory' })
+    expect(await read('fifo')).toEqual({ kind: 'not-a-file' })
+    expect(await read('a\0b')).toEqual({ kind: 'missing' })
+    expect(await read('link')).toEqual({ kind: 'file', bytes: Buffer.from('x'), totalBytes: 1 })
+    expect(await read('empty')).toEqual({ kind: 'file', bytes: Buffer.alloc(0), totalBytes: 0 })
+  })
+
+  it('writes over a file without changing its mode, also with nothing and under an odd name', async () => {
+    await sh(sandbox, 'echo old >script; chmod 755 script')
+    expect(await sandbox.writeFile('script', Buffer.from('new'))).toEqual({ kind: 'written' })
+    expect(await sh(sandbox, '[ -x script ] && cat script')).toBe('new')
+    expect(await sandbox.writeFile('script', Buffer.alloc(0))).toEqual({ kind: 'written' })
+    expect(await sh(sandbox, 'cat script')).toBe('')
+    const odd = " a'\n\\é$(touch x)*\n"
+    expect(await sandbox.writeFile(odd, Buffer.from('odd'))).toEqual({ kind: 'written' })
+    expect(await sandbox.readFile(odd, { maxBytes: 10 })).toMatchObject({ bytes: Buffer.from('odd') })
+    expect(await sandbox.writeFile('-n', Buffer.from('dash'))).toEqual({ kind: 'written' })
+  })
+
+  it('says why a file cannot be written', async () => {
+    await sh(sandbox, 'mkdir folder; mkfifo fifo; echo x >file')
+    const write = (path: string) => sandbox.writeFile(path, Buffer.from('x'))
+    for (const path of ['folder', 'fifo', 'file/below', '/proc/nothing', 'a\0b', '']) {
+      expect(await write(path)).toEqual({ kind: 'failed', reason: expect.stringMatching(/\S/) })
+    }
+    expect(await sh(sandbox, 'echo alive')).toBe('alive\n')
+  })
+
+  it('ends a command with its children and what it detached when the time is up, and keeps the earlier state', async () => {
+    await sh(sandbox, 'mkdir kept && cd kept')
+    const command = 'cd /; export LOST=1; (sleep 981.5; :) & setsid sleep 982.5 & sleep 983.5; echo not reached'
+    const result = await sandbox.exec(`echo before; ${command}`, { ...generous, timeoutMs: 400 })
+    expect(result).toMatchObject({ timedOut: true, aborted: false })
+    expect(result.exitCode).toBeUndefined()
+    expect(text(result)).toBe('before\n')
+    expect(processesWith('sleep 98')).toEqual([])
+    expect(await sh(sandbox, 'pwd; echo "${LOST-not set}"')).toMatch(/\/kept\nnot set\n$/)
+  })
+
+  it('ends a command that ignores the polite signal', async () => {
+    const result = await sandbox.exec('trap "" TERM; echo on; while :; do sleep 971.5; done', {
+      ...generous,
+      timeoutMs: 300,
+    })
+    expect(result).toMatchObject({ timedOut: true })
+    expect(processesWith('sleep 971')).toEqual([])
+  })
+
+  it('ends a command when the signal aborts, and starts none when it has', async () => {
+    const controller = new AbortController()
+    setTimeout(() => controller.abort(), 200)
+    const options = { ...generous, signal: controller.signal }
+    expect(await sandbox.exec('sleep 961.5', options)).toMatchObject({ aborted: true, timedOut: false })
+    expect(await sandbox.exec('touch started', options)).toMatchObject({ aborted: true })
+    expect(await sh(sandbox, '[ -e started ] || echo none')).toBe('none\n')
+    expect(processesWith('sleep 961')).toEqual([])
+  })
+
+  it('caps endless output in memory and stays usable beside it', async () => {
+    const flood = sandbox.exec('yes', { timeoutMs: 1500, maxOutputBytes: 10_000 })
+    const before = process.memoryUsage().rss
+    expect(await sh(sandbox, 'echo beside')).toBe('beside\n')
+    const result = await flood
+    expect(result).toMatchObject({ timedOut: true })
+    expect(result.output.length).toBe(10_000)
+    expect(result.totalOutputBytes).toBeGreaterThan(100_000)
+    expect(process.memoryUsage().rss - before).toBeLessThan(200_000_000)
+    expect(await sh(sandbox, 'echo after')).toBe('after\n')
+  })
+
+  it('counts all bytes and keeps head and tail', async () => {
+    const result = await sandbox.exec('echo start; yes middle | head -c 3000000; echo end', {
+      ...generous,
+      maxOutputBytes: 100,
+    })
+    expect(result).toMatchObject({ exitCode: 0, totalOutputBytes: 3_000_010 })
+    expect(text(result)).toMatch(/^start\nmiddle\n[^]*end\n$/)
+    expect(result.output.length).toBe(100)
+  })
+
+  it('does not wait for what a command leaves behind, nor mixes its output into later commands', async () => {
+    const started = performance.now()
+    const result = await sandbox.exec('(while :; do echo noise; sleep 0.01; done) & sleep 951.5 & echo done', generous)
+    expect(result).toMatchObject({ exitCode: 0 })
+    expect(performance.now() - started).toBeLessThan(10_000)
+    for (let count = 0; count < 5; count += 1) expect(await sh(sandbox, 'sleep 0.05; echo clean')).toBe('clean\n')
+    // It goes on running: its output is thrown away, it does not die of a broken pipe.
+    expect(processesWith('sleep 951').length).toBeGreaterThan(0)
+  })
+
+  it('runs calls side by side', async () => {
+    const started = performance.now()
+    const numbers = [1, 2, 3, 4, 5, 6]
+    const results = await Promise.all(
+      numbers.map((n) => sh(sandbox, `sleep 0.5; yes ${n} | head -c 200000 | tail -c 2`)),
+    )
+    expect(results).toEqual(numbers.map((n) => `${n}\n`))
+    expect(performance.now() - started).toBeLessThan(2900)
+  })
+
+  it('keeps a command that closes its output or kills its parent from hanging', async () => {
+    expect(await sandbox.exec('exec >&- 2>&-; exit 4', generous)).toMatchObject({ exitCode: 4 })
+    const orphan = await sandbox.exec('echo before; kill -9 $PPID', generous)
+    expect(orphan.exitCode).toBeUndefined()
+    expect(text(orphan)).toMatch(/^before\n\n\[devbot: the shell ended/)
+    expect(await sh(sandbox, 'echo alive')).toBe('alive\n')
+  })
+
+  it('goes on with a fresh channel in the last working directory after its server was killed', async () => {
+    await sh(sandbox, 'mkdir here && cd here && export STAYS=1')
+    const killed = await sandbox.exec(`${toServer('-KILL')}; sleep 5`, generous)
+    expect(killed.exitCode).toBeUndefined()
+    expect(await sh(sandbox, 'pwd; echo $STAYS')).toMatch(/\/here\n1\n$/)
+  })
+
+  it('takes frames that a command prints as its output', async () => {
+    const fake = 'ready 1\ndata 1 3\nabceof 1\nreply 2 file 1\n0killed 1 KILL\n'
+    expect(await sh(sandbox, `printf '%s' '${fake}'`)).toBe(fake)
+  })
+
+  it('ends everything when its server does not answer any more, and goes on with a fresh one', async () => {
+    const result = await sandbox.exec(`${toServer('-STOP')}; sleep 940.5`, { ...generous, timeoutMs: 300 })
+    expect(result).toMatchObject({ timedOut: true })
+    expect(processesWith('sleep 940')).toEqual([])
+    expect(await sh(sandbox, 'echo alive')).toBe('alive\n')
+  })
+})
+
+/** A command that sends a signal to the channel's server in its own sandbox. */
+function toServer(signal: string): string {
+  return `for p in /proc/[0-9]*; do
+    case $(tr '\\0' , <$p/cmdline 2>/dev/null) in
+    *,serve,*) grep -q "$DEVBOT_SANDBOX" $p/environ && kill ${signal} \${p#/proc/} ;;
+    esac
+  done`
+}
+
+describe('a hostile channel', () => {
+  /** An engine whose channel server is this script instead of ours. */
+  async function openWith(script: string) {
+    const made = makeDriver('/usr/bin:/bin')
+    const engine = await createProcessEngine({
+      id: 'hostile',
+      folder: join(made.root, 'hostile'),
+      pathEnvironment: '/usr/bin:/bin',
+    })
+    const sandbox = createSandbox({ ...engine, start: () => engine.start(['sh', '-c', script]) }, 10)
+    onTestFinished(async () => {
+      await engine.remove()
+      made.remove()
+    })
+    return await sandbox
+  }
+  const violation = { category: 'sandbox', code: 'channel-violation' }
+
+  it.each([
+    ['an unknown frame', 'echo hello'],
+    ['a payload of a gigabyte', 'echo data 1 1073741824'],
+    ['an endless header', 'yes | tr -d "\\n"'],
+    ['data for a call that was never made', 'printf "data 99 1\\nx"'],
+    ['an answer to a read in place of a command', 'printf "reply 1 surprise 0\\n"; echo eof 5'],
+  ])('is closed on %s, and the sandbox is given up', async (_what, attack) => {
+    const sandbox = await openWith(`echo ready 1; read -r line; ${attack}; sleep 930.5`)
+    await expect(sandbox.exec('true', generous)).rejects.toMatchObject(violation)
+    await expect(sandbox.exec('true', generous)).rejects.toMatchObject(violation)
+    await expect(sandbox.run('true', generous)).rejects.toMatchObject(violation)
+    await sandbox[Symbol.asyncDispose]()
+    expect(processesWith('sleep 930')).toEqual([])
+  })
+
+  it.each([
+    ['more of a file than was asked for', 'printf "data 1 3\\nabcdata 1 3\\nabc"'],
+    ['a status that does not exist', 'printf "reply 1 surprise 0\\n"'],
+    ['a size that is no number', 'printf "reply 1 file 1\\nx"'],
+    ['the end of a command', 'echo eof 1'],
+  ])('is closed when a read is answered with %s', async (_what, attack) => {
+    const sandbox = await openWith(`echo ready 1; read -r line; ${attack}; sleep 930.5`)
+    await expect(sandbox.readFile('x', { maxBytes: 2 })).rejects.toMatchObject(violation)
+    await sandbox[Symbol.asyncDispose]()
+  })
+
+  it('is refused when its server does not start', async () => {
+    await expect(openWith('echo why >&2; exit 3')).rejects.toMatchObject({
+      code: 'channel-not-started',
+      message: expect.stringContaining('why'),
+    })
+    await expect(openWith('echo missing dd setsid')).rejects.toMatchObject({
+      code: 'sandbox-tool-missing',
+      message: expect.stringContaining('dd, setsid'),
+    })
+  })
+})
+
+describe('a sandbox without a needed program', () => {
+  it('is refused with the names of what is missing', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'devbot-poor-'))
+    for (const tool of ['sh', 'env', 'mkdir', 'rm', 'cat', 'mkfifo']) symlinkSync(`/bin/${tool}`, join(folder, tool))
+    const made = makeDriver(folder)
+    await expect(made.driver.create(specForTests)).rejects.toMatchObject({
+      code: 'sandbox-tool-missing',
+      details: { tools: expect.stringMatching(/\bdd\b.*\bsetsid\b.*\btar\b/) },
+    })
+    expect(readdirSync(join(made.root, readdirSync(made.root)[0] ?? ''))).toEqual([])
+    made.remove()
+    rmSync(folder, { recursive: true })
+  })
+
+  it('is refused when there is not even a shell', async () => {
+    const made = makeDriver('/nonexistent')
+    await expect(made.driver.create(specForTests)).rejects.toMatchObject({ category: 'sandbox' })
+    made.remove()
+  })
+})

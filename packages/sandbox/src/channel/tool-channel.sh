@@ -1,0 +1,218 @@
+# The sandbox's end of the tool channel (protocol: frames.ts). POSIX sh; nothing here is a defence: whoever runs code in
+# the sandbox can change or kill this, so the worker believes none of it.
+# $1 this text, $2 scratch folder, $3 workspace, $4 phase, $5 a tag that no other channel has
+script=$1 scratch=$2 workspace=$3 phase=$4 tag=$5
+
+if [ "$phase" = start ]; then
+  missing=
+  for tool in cat chmod dd env find kill mkdir mkfifo rm setsid tar wc; do
+    command -v "$tool" >/dev/null 2>&1 || missing="$missing $tool"
+  done
+  if [ -n "$missing" ]; then
+    printf 'missing%s\n' "$missing"
+    exit 1
+  fi
+  mkdir -p "$scratch" && cd "$scratch" || exit 1
+  rm -f lock command.* chunk.* count.* pid.* saved.* killed.* forget.* input.*
+  # State outlives a channel: a fresh one goes on with the folder and environment of the last command that ended.
+  if ! [ -s current ] || ! read -r current <current || ! [ -s "state.$current" ]; then
+    DEVBOT_CWD=$workspace
+    export DEVBOT_CWD
+    unset OLDPWD
+    export -p >state.0 && echo 0 >current || exit 1
+  fi
+  mkfifo lock || exit 1
+  # From here on with an empty environment: what a command unsets must not come back from ours.
+  exec env -i PATH="$PATH" LC_ALL=C DEVBOT_SANDBOX="${DEVBOT_SANDBOX-}" \
+    sh -c "$script" devbot "$script" "$scratch" "$workspace" serve "$tag"
+fi
+
+# 3 requests, 4 frames, 9 a FIFO that holds one newline: whoever reads it may write a frame, then puts it back.
+exec 3<&0 4>&1 9<>"$scratch/lock" </dev/null >/dev/null 2>/dev/null
+echo >&9
+
+# What a command runs in: a fresh shell of its own session. The state is saved only when it ends by itself.
+run='
+_devbot_scratch=$1 _devbot_id=$2 _devbot_workspace=$3 _devbot_call=$DEVBOT_CALL
+set --
+unset LC_ALL
+read -r _devbot_current <"$_devbot_scratch/current"
+. "$_devbot_scratch/state.$_devbot_current"
+DEVBOT_CALL=$_devbot_call _devbot_oldpwd=${OLDPWD-}
+export DEVBOT_CALL
+if ! cd "$DEVBOT_CWD" 2>/dev/null; then
+  cd "$_devbot_workspace" && echo "devbot: $DEVBOT_CWD is gone, the working directory is $PWD again" >&2
+fi
+# So that cd - works from one command to the next.
+if [ -n "$_devbot_oldpwd" ]; then OLDPWD=$_devbot_oldpwd; else unset OLDPWD; fi
+_devbot_save() {
+  DEVBOT_CWD=$PWD
+  export DEVBOT_CWD
+  if [ -n "${OLDPWD-}" ]; then export OLDPWD; fi
+  export -p >"$_devbot_scratch/state.$_devbot_id" && echo >"$_devbot_scratch/saved.$_devbot_id"
+}
+trap _devbot_save EXIT
+. "$_devbot_scratch/command.$_devbot_id"
+'
+
+# Waits until it may write, then writes one frame from its arguments (a printf format and its values).
+send() {
+  read -r _ <&9
+  # shellcheck disable=SC2059
+  printf "$@" >&4
+  echo >&9
+}
+
+# send_file ID FILE BYTES
+send_file() {
+  read -r _ <&9
+  printf 'data %s %s\n' "$1" "$3" >&4
+  cat "$2" >&4
+  echo >&9
+}
+
+# copy_block ID DD-OPERANDS...: one dd into the call's chunk file. Sets $bytes, from what dd says about itself where it
+# does ("5 bytes copied"); some busybox ones do not.
+copy_block() {
+  call=$1
+  shift
+  dd "$@" of="$scratch/chunk.$call" 2>"$scratch/count.$call"
+  bytes=
+  while read -r number word _; do
+    case $word in byte*) bytes=$number ;; esac
+  done <"$scratch/count.$call"
+  if [ -z "$bytes" ]; then bytes=$(($(wc -c <"$scratch/chunk.$call"))); fi
+}
+
+# exec: command ID NONCE | relay ID
+command_call() {
+  DEVBOT_CALL=$tag.$1. setsid sh -c "$run" devbot "$scratch" "$1" "$workspace" \
+    </dev/null 2>&1 3<&- 4>&- 9<&- &
+  echo $! >"$scratch/pid.$1"
+  wait $!
+  code=$?
+  if [ -e "$scratch/saved.$1" ] && ! [ -e "$scratch/killed.$1" ]; then echo "$1" >"$scratch/current"; fi
+  printf '%s %s\n' "$2" "$code"
+}
+
+# Passes output on in frames until every writer is gone. Once the worker has what it wants, the rest of what a process
+# left behind writes is thrown away, so that it neither blocks nor dies of a broken pipe.
+relay() {
+  while :; do
+    copy_block "$1" bs=65536 count=1
+    [ "$bytes" -gt 0 ] || break
+    if [ -e "$scratch/forget.$1" ]; then
+      cat >/dev/null
+      break
+    fi
+    send_file "$1" "$scratch/chunk.$1" "$bytes"
+  done
+  send 'eof %s\n' "$1"
+  # States are kept for a while: a call beside this one may just be about to read one.
+  old=$(($1 - 64))
+  read -r current <"$scratch/current"
+  [ "$old" = "$current" ] && old=none
+  cd "$scratch" && rm -f "command.$1" "chunk.$1" "count.$1" "pid.$1" "saved.$1" "killed.$1" "forget.$1" "state.$old"
+}
+
+# kill ID SIGNAL: the process group; with KILL also what left the group but kept the call's mark in its environment.
+kill_call() {
+  pid=
+  [ -e "$scratch/pid.$1" ] && read -r pid <"$scratch/pid.$1"
+  if [ -n "$pid" ]; then kill -s "$2" -- "-$pid" || kill -s "$2" "$pid"; fi
+  if [ "$2" = KILL ]; then kill_marked "DEVBOT_CALL=$tag.$1."; fi
+  send 'killed %s %s\n' "$1" "$2"
+}
+
+kill_marked() {
+  for process in /proc/[0-9]*; do
+    # read drops the NUL bytes between the variables.
+    while IFS= read -r line || [ -n "$line" ]; do
+      case $line in *"$1"*) kill -s KILL "${process#/proc/}" && break ;; esac
+    done <"$process/environ"
+  done
+}
+
+# Sets $path from its escaped form; relative ones start at the workspace.
+decode_path() {
+  path=$(printf '%bx' "$1")
+  path=${path%x}
+  case $path in
+  /*) ;;
+  *) path=$workspace/$path ;;
+  esac
+}
+
+# read ID MAX PATH: frames of data, then a reply with the file's size.
+read_call() {
+  decode_path "$3"
+  if [ -d "$path" ]; then
+    status=directory
+  elif ! [ -e "$path" ]; then
+    status=missing
+  elif ! [ -f "$path" ]; then
+    status=not-a-file
+  elif ! [ -r "$path" ]; then
+    status=no-permission
+  else
+    status=file
+  fi
+  total=0 block=0 bytes=1048576
+  if [ $status = file ]; then
+    while [ "$bytes" -eq 1048576 ] && [ "$total" -lt "$2" ]; do
+      copy_block "$1" if="$path" bs=1048576 count=1 skip=$block
+      [ "$bytes" -gt 0 ] && send_file "$1" "$scratch/chunk.$1" "$bytes"
+      total=$((total + bytes)) block=$((block + 1))
+    done
+    if [ "$bytes" -eq 1048576 ]; then total=$(($(wc -c <"$path"))); fi
+  fi
+  send 'reply %s %s %s\n%s' "$1" $status ${#total} "$total"
+  rm -f "$scratch/chunk.$1" "$scratch/count.$1"
+}
+
+# write ID PATH FILE: the bytes came by put before.
+write_call() {
+  decode_path "$2"
+  parent=${path%/*}
+  status=failed
+  if [ -e "$path" ] && ! [ -f "$path" ]; then
+    reason='something that is no regular file is there'
+  elif ! reason=$({ [ -d "${parent:-/}" ] || mkdir -p -- "$parent"; } 2>&1); then
+    :
+  elif reason=$({ cat "$3" >"$path"; } 2>&1); then
+    status=written
+  fi
+  send 'reply %s %s %s\n%s' "$1" $status ${#reason} "$reason"
+  rm -f "$scratch/input.$1"
+}
+
+unstored=
+send 'ready 1\n'
+while IFS=' ' read -r verb id first second <&3; do
+  # Without its scratch folder the channel cannot work: it ends, and the next one makes it again.
+  [ -s "$scratch/current" ] || exit 1
+  case $verb in
+  exec)
+    printf '%b' "$second" >"$scratch/command.$id"
+    command_call "$id" "$first" | relay "$id" &
+    ;;
+  kill)
+    : >"$scratch/killed.$id"
+    kill_call "$id" "$first" &
+    ;;
+  forget) [ -e "$scratch/pid.$id" ] && : >"$scratch/forget.$id" ;;
+  read) read_call "$id" "$first" "$second" & ;;
+  put) # one block, read whole before it is written: what cannot be stored is still taken off the stream
+    dd bs="$first" count=1 iflag=fullblock <&3 >>"$scratch/input.$id" || unstored="$unstored $id "
+    ;;
+  write)
+    input=/dev/null
+    [ -e "$scratch/input.$id" ] && input=$scratch/input.$id
+    case $unstored in
+    *" $id "*) send 'reply %s failed 40\nthe sandbox has no space left to take it' "$id" ;;
+    *) write_call "$id" "$first" "$input" & ;;
+    esac
+    ;;
+  *) exit 1 ;;
+  esac
+done

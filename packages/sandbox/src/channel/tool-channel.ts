@@ -1,0 +1,207 @@
+import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { DevBotError, type ExecOptions, type ExecResult } from '@devbot/contracts'
+import type { SandboxEngine, SandboxProcess } from '../engine.ts'
+import type { ReadFileResult, WriteFileResult } from '../sandbox.ts'
+import { runCommandCall } from './command-call.ts'
+import { runReadCall, runWriteCall } from './file-calls.ts'
+import { type CallFrame, channelViolation, createFrameReader, type Frame } from './frames.ts'
+
+const SERVER = readFileSync(new URL('./tool-channel.sh', import.meta.url), 'utf8')
+/** A shell and thirteen look-ups take 10 ms; a minute is a machine that does not work. */
+const START_TIMEOUT_MS = 60_000
+
+/** One call under way: it hears what comes for its id, and decides itself when it has ended. */
+export type Call = {
+  heard(frame: CallFrame): void
+  /** The channel is gone; nothing more comes. */
+  lost(): void
+  failed(error: DevBotError): void
+}
+
+/** What a call can do with the channel. */
+export type CallContext = {
+  readonly id: number
+  send(line: string, payload?: Uint8Array): Promise<void>
+  /** Takes the call off the channel: later frames of its id are thrown away. */
+  finish(): void
+}
+
+/** Puts a call on the channel. Nothing is heard before the caller's turn of the event loop is over. */
+export type BeginCall = (call: Call) => CallContext
+
+/** The client of one tool channel. Calls may run side by side. */
+export type ToolChannel = {
+  exec(command: string, options: ExecOptions): Promise<ExecResult>
+  readFile(path: string, maxBytes: number): Promise<ReadFileResult>
+  writeFile(path: string, bytes: Uint8Array): Promise<WriteFileResult>
+  /** Ends the server and all calls under way. */
+  close(): Promise<void>
+  readonly isOpen: boolean
+}
+
+export type ToolChannelOptions = {
+  /** Gives the next call's id; unique in the sandbox, over all its channels. */
+  readonly nextCallId: () => number
+  /** Called when a command could not be ended through the channel: kills everything in the sandbox. */
+  readonly killAll: () => Promise<void>
+  /** Called once when hostile bytes closed the channel. */
+  readonly onViolation: (error: DevBotError) => void
+}
+
+/**
+ * Starts the server in the sandbox and waits until it is ready. Throws DevBotError `sandbox`: `sandbox-tool-missing`
+ * names the programs that the image lacks, `channel-not-started` anything else.
+ */
+export async function openToolChannel(engine: SandboxEngine, options: ToolChannelOptions): Promise<ToolChannel> {
+  const tag = randomBytes(8).toString('hex')
+  const process = await engine.start([
+    'sh',
+    '-c',
+    SERVER,
+    'devbot',
+    SERVER,
+    engine.scratch,
+    engine.workspace,
+    'start',
+    tag,
+  ])
+  const calls = new Map<number, Call>()
+  let newestId = 0
+  let isOpen = true
+  const ready = Promise.withResolvers<void>()
+  const startTimer = setTimeout(() => ready.reject(notStarted('it gave no sign for a minute')), START_TIMEOUT_MS)
+  const stderr = firstText(process, 2000)
+
+  function end(error?: DevBotError): void {
+    if (!isOpen) return
+    isOpen = false
+    ready.reject(error ?? notStarted(stderr() || 'its shell ended'))
+    const open = [...calls.values()]
+    calls.clear()
+    for (const call of open) error ? call.failed(error) : call.lost()
+  }
+
+  function dispatch(frame: Frame): void {
+    if (frame.kind === 'ready') ready.resolve()
+    else if (frame.kind === 'missing') ready.reject(toolsMissing(frame.tools))
+    else hear(frame)
+  }
+
+  function hear(frame: CallFrame): void {
+    if (frame.id > newestId) throw channelViolation('a frame for a call that was never made')
+    const call = calls.get(frame.id)
+    if (call) call.heard(frame)
+    // A process left behind still writes: its relay is told to throw that away.
+    else if (frame.kind === 'data') void send(`forget ${frame.id}`)
+  }
+
+  async function send(line: string, payload?: Uint8Array): Promise<void> {
+    if (!isOpen || !process.stdin.writable) return
+    const header = Buffer.from(`${line}\n`, 'latin1')
+    const accepted = process.stdin.write(payload ? Buffer.concat([header, payload]) : header)
+    if (!accepted) await drained(process)
+  }
+
+  function begin(call: Call): CallContext {
+    const id = options.nextCallId()
+    newestId = Math.max(newestId, id)
+    calls.set(id, call)
+    if (!isOpen) queueMicrotask(() => calls.delete(id) && call.lost())
+    return { id, send, finish: () => calls.delete(id) }
+  }
+
+  let closing: Promise<void> | undefined
+  function closeAll(): Promise<void> {
+    closing ??= channel.close().then(() => options.killAll())
+    return closing
+  }
+
+  readFrames(process, dispatch, (error) => {
+    options.onViolation(error)
+    end(error)
+    void process.kill()
+  })
+  void process.exitCode.then(() => end())
+  // A broken pipe shows as the end of the process; nothing else to do here.
+  process.stdin.on('error', () => end())
+
+  const channel: ToolChannel = {
+    get isOpen() {
+      return isOpen
+    },
+    exec: (command, execOptions) => runCommandCall({ command, options: execOptions, begin, closeAll }),
+    readFile: (path, maxBytes) => runReadCall(path, maxBytes, begin),
+    writeFile: (path, bytes) => runWriteCall(path, bytes, begin),
+    async close() {
+      end()
+      await process.kill()
+    },
+  }
+  try {
+    await ready.promise
+  } catch (error) {
+    await channel.close()
+    throw error
+  } finally {
+    clearTimeout(startTimer)
+  }
+  return channel
+}
+
+function readFrames(
+  process: SandboxProcess,
+  dispatch: (frame: Frame) => void,
+  onViolation: (error: DevBotError) => void,
+) {
+  const reader = createFrameReader()
+  const take = (chunk: Buffer) => {
+    try {
+      for (const frame of reader.push(chunk)) dispatch(frame)
+    } catch (error) {
+      if (!(error instanceof DevBotError)) throw error
+      process.stdout.off('data', take)
+      process.stdout.resume()
+      onViolation(error)
+    }
+  }
+  process.stdout.on('data', take)
+}
+
+/** Resolves when the stream takes more, or when it is gone. */
+function drained(process: SandboxProcess): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const done = () => resolve()
+  process.stdin.once('drain', done)
+  process.stdin.once('close', done)
+  return promise.finally(() => {
+    process.stdin.off('drain', done)
+    process.stdin.off('close', done)
+  })
+}
+
+/** Collects the start of stderr, for the message of an error. */
+function firstText(process: SandboxProcess, maxLength: number): () => string {
+  let text = ''
+  process.stderr.on('data', (chunk: Buffer) => {
+    if (text.length < maxLength) text += chunk.toString('utf8').slice(0, maxLength - text.length)
+  })
+  return () => text.trim()
+}
+
+function notStarted(what: string): DevBotError {
+  return new DevBotError({
+    category: 'sandbox',
+    code: 'channel-not-started',
+    message: `The tool channel did not start in the sandbox: ${what}`,
+  })
+}
+
+function toolsMissing(tools: readonly string[]): DevBotError {
+  return new DevBotError({
+    category: 'sandbox',
+    code: 'sandbox-tool-missing',
+    message: `The sandbox lacks programs that DevBot needs: ${tools.join(', ')}. Add them to the image (SANDBOX_IMAGE).`,
+    details: { tools: tools.join(' ') },
+  })
+}

@@ -1,0 +1,30 @@
+import type { Readable, Writable } from 'node:stream'
+
+/**
+ * What a driver has to supply: one sandbox as a place where fixed argument lists are started. Everything else (tool
+ * channel, import, export) is built on this and knows no driver.
+ */
+export interface SandboxEngine {
+  /** Absolute paths inside the sandbox. The scratch folder is the tool channel's own. */
+  readonly workspace: string
+  readonly scratch: string
+  /**
+   * Starts a process of its own, in the workspace, with the sandbox's environment. Throws DevBotError `sandbox` when the
+   * sandbox is gone. A program that does not exist ends with exit code 127.
+   */
+  start(argv: readonly [string, ...string[]]): Promise<SandboxProcess>
+  /** Kills every process of the sandbox; the sandbox stays usable. Throws DevBotError `sandbox` when some are still there. */
+  killAll(): Promise<void>
+  /** Kills everything and removes every trace. May be called again. */
+  remove(): Promise<void>
+}
+
+export type SandboxProcess = {
+  readonly stdin: Writable
+  readonly stdout: Readable
+  readonly stderr: Readable
+  /** The exit code (128 + number for a signal) as soon as the process ended, whatever still holds its streams. Never rejects. */
+  readonly exitCode: Promise<number>
+  /** Kills it, its process group and whatever else can be found that it started; resolves when that is done. */
+  kill(): Promise<void>
+}

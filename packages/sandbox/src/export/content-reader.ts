@@ -1,0 +1,77 @@
+import { createHash } from 'node:crypto'
+import type { SandboxEngine } from '../engine.ts'
+import { transfer } from '../run-process.ts'
+import { createCollector } from './collect-output.ts'
+import { changeTooLarge, listingTooLarge, MAX_LISTING_BYTES, SCAN_TIMEOUT_MS } from './limits.ts'
+import { bodyBytes, readTar } from './read-tar.ts'
+import type { ListedFile } from './workspace-listing.ts'
+import type { ReadContent, WorkspaceReader } from './workspace-reader.ts'
+
+/** A busybox find prints no change time, and a modification time can be set back: here every byte is read and hashed. */
+export function createContentReader(engine: SandboxEngine): WorkspaceReader {
+  return {
+    async list() {
+      const listing = await listNames(engine)
+      await readWorkspace(engine, async (entry) => {
+        if (listing.get(entry.key)?.kind === 'link') {
+          listing.set(entry.key, { kind: 'link', bytes: 0, fingerprint: `link ${entry.target}` })
+        } else if (listing.get(entry.key)?.kind === 'file') {
+          const hash = createHash('sha256')
+          for await (const piece of entry.body) hash.update(piece)
+          const fingerprint = `file ${entry.executable} ${hash.digest('hex')}`
+          listing.set(entry.key, { kind: 'file', bytes: entry.size, fingerprint })
+        }
+      })
+      return listing
+    },
+
+    async read(keys, maxBytes) {
+      const contents = new Map<string, ReadContent>()
+      if (keys.size === 0) return contents
+      let left = maxBytes
+      await readWorkspace(engine, async (entry) => {
+        if (!keys.has(entry.key)) return
+        if (entry.kind === 'link') contents.set(entry.key, { kind: 'link', target: entry.target })
+        if (entry.kind !== 'file') return
+        const bytes = await bodyBytes(entry, left, () => changeTooLarge(`The change has more than ${maxBytes} bytes.`))
+        left -= bytes.length
+        contents.set(entry.key, { kind: 'file', executable: entry.executable, bytes })
+      })
+      return contents
+    },
+  }
+}
+
+function readWorkspace(engine: SandboxEngine, visit: Parameters<typeof readTar>[2]): Promise<void> {
+  const argv = ['tar', '-cf', '-', '.'] as const
+  return readTar(engine, { argv, timeoutMs: SCAN_TIMEOUT_MS, what: 'reading the workspace' }, visit)
+}
+
+/** Three lists of names, an empty name after each: files with one link, links, the rest. Unlocks what its owner locked. */
+const FIND_NAMES = `
+find . -path ./.git -prune -o -type d ! -perm -0500 -exec chmod u+rwx {} \\; || exit 1
+find . -path ./.git -prune -o -type f ! -perm -0400 -exec chmod u+r {} \\; || exit 1
+find . -path ./.git -prune -o -type f -links 1 -print0 || exit 1
+printf '\\0'
+find . -path ./.git -prune -o -type l -print0 || exit 1
+printf '\\0'
+find . -path ./.git -prune -o ! -type d ! -type l ! '(' -type f -links 1 ')' -print0 || exit 1
+printf '\\0'`
+
+async function listNames(engine: SandboxEngine): Promise<Map<string, ListedFile>> {
+  const output = createCollector(MAX_LISTING_BYTES, listingTooLarge)
+  const argv = ['sh', '-c', FIND_NAMES] as const
+  await transfer(engine, { argv, stdout: output.sink, timeoutMs: SCAN_TIMEOUT_MS, what: 'listing the workspace' })
+  return parseNames(output.bytes())
+}
+
+function parseNames(output: Buffer): Map<string, ListedFile> {
+  const listing = new Map<string, ListedFile>()
+  const kinds: ListedFile['kind'][] = ['file', 'link', 'other']
+  let kind = kinds.shift()
+  for (const name of output.toString('latin1').split('\0')) {
+    if (name === '') kind = kinds.shift()
+    else if (kind) listing.set(name.replace(/^\.\//, ''), { kind, bytes: 0, fingerprint: kind })
+  }
+  return listing
+}

@@ -1,0 +1,51 @@
+import { mkdir } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { createSandbox } from '../create-sandbox.ts'
+import type { SandboxDriver } from '../sandbox.ts'
+import { createProcessEngine } from './process-engine.ts'
+import { instanceFolder, reapDeadSandboxes } from './reap.ts'
+import { newSandboxId } from './sandbox-id.ts'
+
+export type ProcessDriverOptions = {
+  /** Under it each sandbox gets a folder; made when missing. */
+  readonly rootDirectory: string
+  /** The PATH of the sandboxes; the only thing they share with the machine's environment. */
+  readonly pathEnvironment: string
+  /** DEVBOT_INSTANCE: the driver reaps only its own instance's sandboxes. */
+  readonly instance: string
+}
+
+/**
+ * Sandboxes that are folders and child processes of this machine. There is NO isolation: what runs in one can read and
+ * write whatever the worker's user can, reach the network and end any process of that user. For demo, development and
+ * tests; see `assertProcessDriverAllowed`.
+ *
+ * Kept: an environment built from nothing (no secret of the worker is in it), sessions of their own, open files, core
+ * files, timeouts, lifetime. Not kept: memory, disk, CPU and process limits, and of a process that leaves its session,
+ * scrubs its environment and changes its folder, the end (outside Linux: of any that leaves its session).
+ */
+export function createProcessDriver(options: ProcessDriverOptions): SandboxDriver {
+  const folder = instanceFolder(resolve(options.rootDirectory), options.instance)
+  return {
+    name: 'process',
+    async create(spec, signal) {
+      signal?.throwIfAborted()
+      await mkdir(folder, { recursive: true, mode: 0o700 })
+      const id = await newSandboxId()
+      const engine = await createProcessEngine({
+        id,
+        folder: join(folder, id),
+        pathEnvironment: options.pathEnvironment,
+      })
+      const sandbox = await createSandbox(engine, spec.limits.maxMinutes)
+      try {
+        signal?.throwIfAborted()
+        return sandbox
+      } catch (error) {
+        await sandbox[Symbol.asyncDispose]()
+        throw error
+      }
+    },
+    reap: () => reapDeadSandboxes(folder),
+  }
+}
