@@ -43,7 +43,7 @@ export async function runDemo(options: {
   const taskId = await waitFor('the plan to be accepted', async () => (await stack.ledger.listTasks(1))[0]?.task.id, {
     everyMs: 20,
   })
-  const follower = followTask(stack, taskId, print)
+  await using follower = followTask(stack, taskId, print)
   const pullNumber = await waitForStatus(stack, taskId, 0)
   await follower.caughtUp()
 
@@ -66,7 +66,6 @@ export async function runDemo(options: {
   heading(print, `The report: ${join(plansDirectory, reportFileNameFor(PLAN))}`)
   print(await readFile(join(plansDirectory, reportFileNameFor(PLAN)), 'utf8'))
   await options.pause?.()
-  follower.stop()
 }
 
 /** Waits until a round is delivered and its report written; gives the pull request's number. */
@@ -107,7 +106,10 @@ function followTask(stack: Stack, taskId: TaskId, print: Print) {
       running = running.then(step)
       await running
     },
-    stop: () => clearInterval(timer),
+    [Symbol.asyncDispose]: async () => {
+      clearInterval(timer)
+      await running
+    },
   }
 }
 

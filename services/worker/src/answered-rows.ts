@@ -2,7 +2,7 @@ import type { FinishClaim } from '@devbot/agent'
 import { withoutSecrets } from '@devbot/config'
 import type { FeedbackRow } from '@devbot/contracts'
 import type { WorkerDeps } from './deps.ts'
-import { inertText } from './report/inert-text.ts'
+import { publishableText } from './report/publishable-text.ts'
 
 /** The rows of a round with the agent's decision and reply; `commitId` only when something was pushed. Pure. */
 export function answeredRows(
@@ -19,7 +19,7 @@ export function answeredRows(
       state: 'answered' as const,
       round,
       decision: answer?.decision ?? 'declined',
-      reply: inertText(
+      reply: publishableText(
         withoutSecrets(
           answer?.reply ?? 'The agent gave no answer to this in its round. Ask again if it still matters.',
           deps.secrets,

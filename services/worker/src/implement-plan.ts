@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { endTask } from '@devbot/contracts'
 import { announcePublication } from './announce-publication.ts'
 import type { WorkerDeps } from './deps.ts'
@@ -24,7 +24,7 @@ export async function implementPlan(deps: WorkerDeps, owned: OwnedTask): Promise
     const { facts, baseBranch, baseCommitId } = source
     await owned.save({ ...owned.task, repositoryId: facts.id, baseBranch, baseCommitId })
     const test = await testCommandFor(plan, source.store, source.startTreeId)
-    const delimiter = randomUUID()
+    const delimiter = randomBytes(16).toString('hex')
     const firstMessage = await implementPrompt({ plan, text, source, test, delimiter })
 
     const end = await workWithAgent(deps, owned, log, {

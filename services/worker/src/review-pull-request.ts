@@ -53,7 +53,12 @@ function settled(task: OwnedTask['task']): OwnedTask['task'] {
 }
 
 async function collectFeedback(deps: WorkerDeps, owned: OwnedTask, pullNumber: number): Promise<void> {
-  const items = await deps.github.listFeedback(owned.task.repository, pullNumber)
+  const [listed, ownLogin] = await Promise.all([
+    deps.github.listFeedback(owned.task.repository, pullNumber),
+    deps.github.login(),
+  ])
+  // Our own replies are no feedback; nobody needs to read in the report that they were dropped.
+  const items = listed.filter(({ author }) => author.toLowerCase() !== ownLogin.toLowerCase())
   const added = new Set(await deps.ledger.addFeedback(owned.ownership, items.map(feedbackRowFor)))
   for (const item of items.filter(({ id }) => added.has(id))) {
     await owned.record({ kind: 'feedback-received', feedbackId: item.id, author: item.author })

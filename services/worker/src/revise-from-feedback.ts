@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { type FeedbackRow, holdTask } from '@devbot/contracts'
 import type { PullRequest } from '@devbot/github'
 import { announcePublication } from './announce-publication.ts'
@@ -30,7 +30,7 @@ export async function reviseFromFeedback(
     const source = await log.stage('prepare', () => prepareRevise(deps, owned, pull))
     const test = await testCommandFor(plan, source.store, source.startTreeId)
     const items = rows.map((row) => row.item)
-    const delimiter = randomUUID()
+    const delimiter = randomBytes(16).toString('hex')
     const firstMessage = await revisePrompt({
       plan,
       text,

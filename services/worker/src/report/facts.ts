@@ -1,5 +1,5 @@
 import { type CheckResult, checkPassed, type FileChange } from '@devbot/contracts'
-import { codeSpan } from './inert-text.ts'
+import { codeSpan } from './publishable-text.ts'
 
 /** Counts for the report's front matter; a rename counts as a modification. */
 export function changeCounts(changes: readonly FileChange[]): {

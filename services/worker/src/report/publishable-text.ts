@@ -5,7 +5,7 @@ const MAX_PROSE_LENGTH = 8000
  * Makes the agent's prose inert where GitHub renders it: no mention notifies anybody, no keyword closes an issue, no
  * command wakes another bot, no image or HTML is rendered, no hidden comment can pose as our marker. The words stay.
  */
-export function inertText(text: string): string {
+export function publishableText(text: string): string {
   return text
     .normalize('NFC')
     .slice(0, MAX_PROSE_LENGTH)
@@ -19,8 +19,8 @@ export function inertText(text: string): string {
 }
 
 /** One line of prose: for titles, list items and table cells. */
-export function inertLine(text: string, maxLength = 300): string {
-  return inertText(text.replace(/\s+/g, ' ').trim()).slice(0, maxLength).replaceAll('|', '\\|')
+export function publishableLine(text: string, maxLength = 300): string {
+  return publishableText(text.replace(/\s+/g, ' ').trim()).slice(0, maxLength).replaceAll('|', '\\|')
 }
 
 /** A path or command in a code span that it cannot end. */

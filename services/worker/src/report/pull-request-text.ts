@@ -7,14 +7,14 @@ import {
   type Task,
 } from '@devbot/contracts'
 import { changeCounts, changeLine, checkSentence, checkVerdict, dollars } from './facts.ts'
-import { codeSpan, inertLine, inertText } from './inert-text.ts'
+import { codeSpan, publishableLine, publishableText } from './publishable-text.ts'
 
 /** Files listed in a pull request's body; the rest is counted, GitHub lists them anyway. */
 const MAX_LISTED_FILES = 50
 
 /** Title, body and draft state of the pull request, and the commit message: facts computed, prose marked. */
 export function pullRequestTitle(task: Task, run: RunRecord): string {
-  return inertLine(run.finish?.title ?? task.title, 120)
+  return publishableLine(run.finish?.title ?? task.title, 120)
 }
 
 /** A pull request is a draft when the plan says so, or when no passing test run stands behind it. */
@@ -40,7 +40,7 @@ export function pullRequestBody(input: {
     `DevBot worked off the plan ${codeSpan(task.planPath)}.`,
     `## Tests\n\n**${checkVerdict(baseline, verification)}**\n\n- before: ${checkSentence(baseline)}\n- after: ${checkSentence(verification)}`,
     `## Files\n\n${counts.created} created, ${counts.modified} modified, ${counts.deleted} deleted\n\n${[...listed, ...more].join('\n')}`,
-    `## What the agent says\n\n${quoted(inertText(run?.finish?.summary ?? 'Nothing.'))}`,
+    `## What the agent says\n\n${quoted(publishableText(run?.finish?.summary ?? 'Nothing.'))}`,
     `<sub>Task ${task.id}, ${task.rounds} feedback rounds, ${cost} US dollars so far. Request changes in a review, and DevBot works them off.</sub>`,
   ].join('\n\n')
 }

@@ -8,7 +8,7 @@ import {
 } from '@devbot/contracts'
 import { stringify } from 'yaml'
 import { changeCounts, changeLine, checkSentence, checkVerdict, dollars } from './facts.ts'
-import { codeBlock, codeSpan, inertLine, inertText } from './inert-text.ts'
+import { codeBlock, codeSpan, publishableLine, publishableText } from './publishable-text.ts'
 
 export type ReportInput = {
   readonly task: Task
@@ -31,7 +31,7 @@ function frontMatterFor({ task, runs }: ReportInput): Record<string, unknown> {
   const counts = changeCounts(latestChanges(runs))
   return {
     filename: reportFileNameFor(planFile),
-    title: `Report: ${inertLine(task.title, 200)}`,
+    title: `Report: ${publishableLine(task.title, 200)}`,
     date: new Date(task.updatedAtMs).toISOString(),
     plan_file: planFile,
     plan_hash: task.planHash,
@@ -53,7 +53,7 @@ function frontMatterFor({ task, runs }: ReportInput): Record<string, unknown> {
 function sectionsFor(input: ReportInput): readonly string[] {
   const { task, runs } = input
   return [
-    `# Report: ${inertLine(task.title, 200)}`,
+    `# Report: ${publishableLine(task.title, 200)}`,
     `## Summary\n\n${summary(input)}`,
     `## Files Changed\n\n${filesChanged(latestChanges(runs), latestDelivered(runs))}`,
     `## Key Changes\n\n${prose(runs, (run) => run.finish?.key_changes ?? [])}`,
@@ -67,29 +67,29 @@ function sectionsFor(input: ReportInput): readonly string[] {
 function summary({ task, planText, runs }: ReportInput): string {
   const last = runs.at(-1)
   const lines = [
-    `- Status: **${task.status}**${task.statusReason === undefined ? '' : ` (${inertLine(task.statusReason, 1000)})`}`,
+    `- Status: **${task.status}**${task.statusReason === undefined ? '' : ` (${publishableLine(task.statusReason, 1000)})`}`,
     `- Branch: ${codeSpan(task.branch)}${task.headCommitId === undefined ? ' (nothing pushed)' : ` at ${codeSpan(task.headCommitId)}`}`,
     `- Pull request: ${task.pullRequest === undefined ? 'none' : `${task.pullRequest.url}${task.pullRequest.draft ? ' (draft)' : ''}`}`,
     `- Tests: ${checkVerdict(firstBaseline(runs), latestVerification(runs))}`,
     ...(last?.outcome === undefined ? [] : [`- Last run: ${outcomeSentence(last)}`]),
-    ...planNotes(planText).map((note) => `- Note on the plan: ${inertLine(note)}`),
-    ...runs.flatMap((run) => run.notes).map((note) => `- Note: ${inertLine(note)}`),
+    ...planNotes(planText).map((note) => `- Note on the plan: ${publishableLine(note)}`),
+    ...runs.flatMap((run) => run.notes).map((note) => `- Note: ${publishableLine(note)}`),
   ]
   const said = latestFinish(runs)?.summary
-  return said === undefined ? lines.join('\n') : `${lines.join('\n')}\n\n${asProse(inertText(said))}`
+  return said === undefined ? lines.join('\n') : `${lines.join('\n')}\n\n${asProse(publishableText(said))}`
 }
 
 function outcomeSentence(run: RunRecord): string {
   const { outcome } = run
   switch (outcome?.kind) {
     case 'limit-reached':
-      return `stopped at the limit on ${outcome.limit}: ${inertLine(outcome.detail)}`
+      return `stopped at the limit on ${outcome.limit}: ${publishableLine(outcome.detail)}`
     case 'no-change':
     case 'gave-up':
     case 'cancelled':
-      return `${outcome.kind}: ${inertLine(outcome.reason, 1000)}`
+      return `${outcome.kind}: ${publishableLine(outcome.reason, 1000)}`
     case 'failed':
-      return `failed (${outcome.code}): ${inertLine(outcome.reason, 1000)}`
+      return `failed (${outcome.code}): ${publishableLine(outcome.reason, 1000)}`
     default:
       return 'finished'
   }
@@ -100,7 +100,9 @@ function filesChanged(changes: readonly FileChange[], delivered: RunRecord | und
     const lines = changes.filter((change) => kinds.includes(change.kind)).map(changeLine)
     return `### ${title}\n\n${lines.length === 0 ? 'None.' : lines.join('\n')}`
   }
-  const refused = (delivered?.refusedPaths ?? []).map(({ path, reason }) => `- ${codeSpan(path)}: ${inertLine(reason)}`)
+  const refused = (delivered?.refusedPaths ?? []).map(
+    ({ path, reason }) => `- ${codeSpan(path)}: ${publishableLine(reason)}`,
+  )
   return [
     section('Created', ['created']),
     section('Modified', ['modified', 'renamed', 'type-changed']),
@@ -123,7 +125,7 @@ function testingNotes(runs: readonly RunRecord[]): string {
       ? `\n\n${codeBlock(verification.output.slice(-4000))}`
       : ''
   const said = latestFinish(runs)?.testing_notes
-  return `${facts}${output}${said === undefined || said === '' ? '' : `\n\n${asProse(inertText(said))}`}`
+  return `${facts}${output}${said === undefined || said === '' ? '' : `\n\n${asProse(publishableText(said))}`}`
 }
 
 function feedbackTable(rows: readonly FeedbackRow[]): string {
@@ -134,10 +136,10 @@ function feedbackTable(rows: readonly FeedbackRow[]): string {
 
 function feedbackLine({ item, state, reason, decision, commitId, reply }: FeedbackRow): string {
   const where = item.path === undefined ? item.kind : `${item.path}${item.line === undefined ? '' : `:${item.line}`}`
-  const said = state === 'dropped' ? 'not shown to the agent' : inertLine(item.body, 80)
-  const verdict = state === 'dropped' ? `dropped: ${inertLine(reason ?? '')}` : (decision ?? 'open')
+  const said = state === 'dropped' ? 'not shown to the agent' : publishableLine(item.body, 80)
+  const verdict = state === 'dropped' ? `dropped: ${publishableLine(reason ?? '')}` : (decision ?? 'open')
   const cell = (text: string | undefined) => (text === undefined || text === '' ? '-' : text)
-  return `| ${codeSpan(where).replaceAll('|', '\\|')} ${said} | ${inertLine(item.author)} | ${verdict} | ${cell(commitId?.slice(0, 12))} | ${cell(reply === undefined ? undefined : inertLine(reply, 200))} |`
+  return `| ${codeSpan(where).replaceAll('|', '\\|')} ${said} | ${publishableLine(item.author)} | ${verdict} | ${cell(commitId?.slice(0, 12))} | ${cell(reply === undefined ? undefined : publishableLine(reply, 200))} |`
 }
 
 function nextSteps({ task, runs }: ReportInput): string {
@@ -153,8 +155,8 @@ function nextSteps({ task, runs }: ReportInput): string {
   }[task.status]
   const said = latestFinish(runs)?.next_steps ?? []
   return said.length === 0
-    ? inertText(ours)
-    : `${inertText(ours)}\n\n${asProse(said.map((step) => `- ${inertLine(step, 1000)}`).join('\n'))}`
+    ? publishableText(ours)
+    : `${publishableText(ours)}\n\n${asProse(said.map((step) => `- ${publishableLine(step, 1000)}`).join('\n'))}`
 }
 
 function prose(runs: readonly RunRecord[], pick: (run: RunRecord) => readonly string[]): string {
@@ -164,7 +166,7 @@ function prose(runs: readonly RunRecord[], pick: (run: RunRecord) => readonly st
       (run) =>
         `${run.round === undefined ? '' : `Round ${run.round}:\n\n`}${asProse(
           pick(run)
-            .map((line) => `- ${inertLine(line, 2000)}`)
+            .map((line) => `- ${publishableLine(line, 2000)}`)
             .join('\n'),
         )}`,
     )
