@@ -1,3 +1,4 @@
+export { withClone } from './stack/clone-summary.ts'
 export { type ServiceProcess, startService } from './stack/service-process.ts'
-export { type Stack, type StackOptions, startStack } from './stack/start-stack.ts'
+export { PEOPLE, REPOSITORY, type Stack, type StackOptions, startStack } from './stack/start-stack.ts'
 export { waitFor } from './stack/wait-for.ts'

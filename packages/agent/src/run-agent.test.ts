@@ -138,6 +138,7 @@ describe('runAgent', () => {
       kind: 'gave-up',
       reason: expect.stringMatching(/2 times in a row without a tool call/),
     })
+    expect(run.requests).toHaveLength(4)
   })
 
   it('keeps the conversation valid when a reply is empty', async () => {

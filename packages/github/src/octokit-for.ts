@@ -5,7 +5,7 @@ import { boundedFetch } from './bounded-fetch.ts'
 import { toGitHubError } from './github-error.ts'
 
 /** How requests prove who they come from. */
-export type Authorization = {
+type Authorization = {
   /** The `authorization` header's value. */
   readonly header: () => Promise<string>
   /** Called after a 401 with the header that was refused: whether one more try makes sense. */

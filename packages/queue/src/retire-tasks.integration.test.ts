@@ -58,6 +58,7 @@ describe('retire', () => {
     const { ledger, task, runId } = await endedTask('back', 1_000)
     const ownership = await takenTask(ledger, task.id)
     await ledger.save(ownership, { ...task, status: 'in-review' })
+    await ledger.release(ownership)
     expect(await ledger.retire(2_000)).toBe(0)
     expect(await ledger.turns(runId)).toHaveLength(1)
   })

@@ -57,6 +57,13 @@ describe('take', () => {
     expect(await ledger.save(now, { ...task, rounds: 1 })).toMatchObject({ rounds: 1 })
   })
 
+  it('refuses the earlier of two takings by the same owner', async () => {
+    const { ledger, task } = await openWithTask()
+    const [first, second] = [await takenTask(ledger, task.id, 'w'), await takenTask(ledger, task.id, 'w')]
+    await expect(ledger.save(first, { ...task, rounds: 1 })).rejects.toMatchObject(lost)
+    expect(await ledger.save(second, { ...task, rounds: 2 })).toMatchObject({ rounds: 2 })
+  })
+
   it('refuses what an owner writes after giving the task back', async () => {
     const { ledger, task } = await openWithTask()
     const ownership = await takenTask(ledger, task.id)

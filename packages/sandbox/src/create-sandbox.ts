@@ -16,6 +16,8 @@ const IMPORT_TIMEOUT_MS = 600_000
  * the import, so that whatever is changed later has a later time than the one listed.
  */
 const CLOCK_TICK_MS = 12
+/** Channels that end before they take a call: by the third one, something in the sandbox does that. */
+const MAX_CHANNEL_STARTS = 3
 
 /**
  * Everything a sandbox does, over any engine. The channel is started at once, so that a missing program shows here; when
@@ -27,7 +29,8 @@ export async function createSandbox(engine: SandboxEngine, maxMinutes: number): 
     await sandbox.start()
     return sandbox
   } catch (error) {
-    await sandbox[Symbol.asyncDispose]()
+    // Why it could not start is the news; what cannot be removed now is left to the reaper.
+    await Promise.resolve(sandbox[Symbol.asyncDispose]()).catch(() => undefined)
     throw error
   }
 }
@@ -37,7 +40,7 @@ function assembleSandbox(engine: SandboxEngine, maxMinutes: number): Sandbox & {
   let opening: Promise<ToolChannel> | undefined
   let tree: { reader: WorkspaceReader; imported: WorkspaceListing } | undefined
   let setupKeys: ReadonlySet<string> = new Set()
-  let lastCallId = 0
+  const callIds = { last: 0 }
 
   const lifetime = setTimeout(() => {
     broken ??= lifetimeOver(maxMinutes)
@@ -50,22 +53,32 @@ function assembleSandbox(engine: SandboxEngine, maxMinutes: number): Sandbox & {
     if (broken) throw broken
   }
 
+  /** The open channel, or a fresh one. Calls that come side by side share it. */
   async function channel(): Promise<ToolChannel> {
-    assertUsable()
-    const current = await opening
-    if (current?.isOpen) return current
-    opening = openToolChannel(engine, {
-      nextCallId: () => ++lastCallId,
-      killAll: () => killAll(),
+    for (let attempt = 1; attempt <= MAX_CHANNEL_STARTS; attempt += 1) {
+      assertUsable()
+      opening ??= openChannel()
+      const current = opening
+      const open = await current
+      if (open.isOpen) return open
+      if (opening === current) opening = undefined
+    }
+    throw channelKeepsEnding()
+  }
+
+  function openChannel(): Promise<ToolChannel> {
+    const started = openToolChannel(engine, {
+      callIds,
+      killAll,
       onViolation: (error) => {
         broken ??= error
       },
     })
-    // A failed start is not kept: the next call tries again.
-    opening.catch(() => {
-      opening = undefined
+    // Who waits gets the error; the next call tries again.
+    started.catch(() => {
+      if (opening === started) opening = undefined
     })
-    return await opening
+    return started
   }
 
   async function killAll(): Promise<void> {
@@ -77,11 +90,9 @@ function assembleSandbox(engine: SandboxEngine, maxMinutes: number): Sandbox & {
     }
   }
 
+  /** The channel's server is one of the processes; its calls end when it does. */
   async function stopAll(): Promise<void> {
-    const current = opening
     opening = undefined
-    // A channel that did not start has nothing to close.
-    await current?.then((open) => open.close()).catch(() => undefined)
     await killAll()
   }
 
@@ -141,10 +152,7 @@ function assembleSandbox(engine: SandboxEngine, maxMinutes: number): Sandbox & {
     async [Symbol.asyncDispose]() {
       clearTimeout(lifetime)
       broken ??= disposed()
-      const current = opening
       opening = undefined
-      // Closing only ends the channel's calls; removing kills its processes, whatever state it was in.
-      await current?.then((open) => open.close()).catch(() => undefined)
       await engine.remove()
     },
   }
@@ -155,6 +163,14 @@ const UNPACK = ['tar', '-xomf', '-'] as const
 
 function misuse(what: string): DevBotError {
   return new DevBotError({ category: 'bug', code: 'sandbox-misused', message: `Sandbox: ${what}.` })
+}
+
+function channelKeepsEnding(): DevBotError {
+  return new DevBotError({
+    category: 'sandbox',
+    code: 'channel-lost',
+    message: `The tool channel ended ${MAX_CHANNEL_STARTS} times right after its start: something in the sandbox ends it.`,
+  })
 }
 
 function disposed(): DevBotError {

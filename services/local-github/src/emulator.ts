@@ -9,7 +9,7 @@ export const INTERNAL_LOGIN = 'local-github'
 const MAX_REQUESTS_PER_INTERNAL_TOKEN = 4000
 const APP_PERMISSIONS = { contents: 'write', pull_requests: 'write', issues: 'write', metadata: 'read' } as const
 
-export type EmulatorRequest = {
+type EmulatorRequest = {
   readonly method: string
   /** With query. */
   readonly path: string
@@ -53,9 +53,7 @@ export async function startEmulator(options: {
           private_key: app.privateKeyPem,
           permissions: app.permissions ?? APP_PERMISSIONS,
           events: [],
-          installations: [
-            { installation_id: app.installationId, account: app.account, repository_selection: 'all' },
-          ],
+          installations: [{ installation_id: app.installationId, account: app.account, repository_selection: 'all' }],
         })),
       },
     },
@@ -85,7 +83,13 @@ function emulatorClient(emulator: RunningEmulator, tokens: ReadonlyMap<string, s
       message: `expected the emulator to accept ${request.method} ${request.path}, it answered ${answer.status}: ${JSON.stringify(answer.body)}`,
     })
   }
-  return { writtenUrl: emulator.url, call, expect, tokenOf: (login) => tokens.get(login), close: () => emulator.close() }
+  return {
+    writtenUrl: emulator.url,
+    call,
+    expect,
+    tokenOf: (login) => tokens.get(login),
+    close: () => emulator.close(),
+  }
 }
 
 /**

@@ -10,7 +10,11 @@ export type Identity = {
   /** What the emulator knows this identity by. */
   readonly emulatorToken: string
   /** Only for installations. */
-  readonly installation?: { readonly mayWrite: boolean; readonly repositoryIds?: readonly number[]; readonly account: string }
+  readonly installation?: {
+    readonly mayWrite: boolean
+    readonly repositoryIds?: readonly number[]
+    readonly account: string
+  }
   readonly expiresAtMs?: number
 }
 

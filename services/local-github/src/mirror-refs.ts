@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { z } from 'zod'
 import type { Emulator } from './emulator.ts'
 import { parseCommit, parseTree, type RawTreeEntry } from './git/parse-objects.ts'
@@ -57,6 +58,8 @@ async function mirrorObjects(
 ): Promise<void> {
   const commits: [string, Buffer][] = []
   const trees = new Map<string, readonly RawTreeEntry[]>()
+  // Texts travel inside the first tree that holds them: one request for each folder instead of one for each file.
+  const texts = new Map<string, string>()
   const post = async (kind: 'blobs' | 'trees' | 'commits', id: string, body: unknown) => {
     const path = `/repos/${repository.fullName}/git/${kind}`
     const { sha } = shaSchema.parse(await emulator.expect({ method: 'POST', path, body }))
@@ -65,17 +68,22 @@ async function mirrorObjects(
   for await (const object of newObjects(repository.directory, tips, known)) {
     if (object.type === 'commit') commits.push([object.id, object.content])
     if (object.type === 'tree') trees.set(object.id, parseTree(object.content))
-    if (object.type === 'blob') {
+    if (object.type === 'blob' && isUtf8(object.content)) texts.set(object.id, object.content.toString('utf8'))
+    else if (object.type === 'blob') {
       await post('blobs', object.id, { content: object.content.toString('base64'), encoding: 'base64' })
     }
   }
   for (const id of childrenFirst(trees)) {
-    const entries = (trees.get(id) ?? []).map((entry) => ({
-      path: entry.name,
-      mode: entry.type === 'blob' && !BLOB_MODES.has(entry.mode) ? '100644' : entry.mode,
-      type: entry.type,
-      sha: emulatorId(repository, entry.id),
-    }))
+    const entries = (trees.get(id) ?? []).map((entry) => {
+      const content = texts.get(entry.id)
+      texts.delete(entry.id)
+      return {
+        path: entry.name,
+        mode: entry.type === 'blob' && !BLOB_MODES.has(entry.mode) ? '100644' : entry.mode,
+        type: entry.type,
+        ...(content === undefined ? { sha: emulatorId(repository, entry.id) } : { content }),
+      }
+    })
     await post('trees', id, { tree: entries })
   }
   // rev-list names children before their parents; the API wants parents first.

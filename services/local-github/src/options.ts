@@ -14,10 +14,10 @@ export type LocalUser = {
   /** What the person's clients send as token or git password. */
   readonly token: string
   /** Role in every seeded repository that does not say otherwise; `write` when absent. Owners are always `admin`. */
-  readonly permission?: Role
-  readonly type?: 'User' | 'Bot'
-  readonly name?: string
-  readonly email?: string
+  readonly permission?: Role | undefined
+  readonly type?: 'User' | 'Bot' | undefined
+  readonly name?: string | undefined
+  readonly email?: string | undefined
 }
 
 export type LocalApp = {
@@ -28,7 +28,7 @@ export type LocalApp = {
   /** Login of the user or organization the app is installed for, with all its repositories. */
   readonly account: string
   /** `{contents: 'write', pull_requests: 'write', issues: 'write', metadata: 'read'}` when absent. */
-  readonly permissions?: Readonly<Record<string, 'read' | 'write'>>
+  readonly permissions?: Readonly<Record<string, 'read' | 'write'>> | undefined
 }
 
 export type WebhookTarget = { readonly url: string; readonly secret: string }
@@ -36,15 +36,18 @@ export type WebhookTarget = { readonly url: string; readonly secret: string }
 export type LocalGitHubOptions = {
   /** 0 = any free port. */
   readonly port: number
-  readonly host?: string
+  /** Loopback when absent. Anything else opens demo data and its tokens' doors to the network. */
+  readonly host?: string | undefined
+  /** How clients reach the service, when not at host and port: written into every address it answers. */
+  readonly publicUrl?: string | undefined
   /** Holds the bare repositories; made when missing, never deleted. */
   readonly dataDirectory: string
   readonly users: readonly LocalUser[]
   /** Logins of organizations that may own repositories. */
-  readonly organizations?: readonly string[]
-  readonly apps?: readonly LocalApp[]
-  readonly webhook?: WebhookTarget
-  readonly log?: Log
+  readonly organizations?: readonly string[] | undefined
+  readonly apps?: readonly LocalApp[] | undefined
+  readonly webhook?: WebhookTarget | undefined
+  readonly log?: Log | undefined
 }
 
 export type SeedRepository = {
@@ -52,17 +55,17 @@ export type SeedRepository = {
   readonly owner: string
   readonly name: string
   /** `main` when absent. */
-  readonly defaultBranch?: string
+  readonly defaultBranch?: string | undefined
   /** Private when absent: strangers get 404. In a public one every known user has at least `read`. */
-  readonly visibility?: 'private' | 'public'
+  readonly visibility?: 'private' | 'public' | undefined
   /** Roles of single people here, instead of their `permission`. */
-  readonly collaborators?: Readonly<Record<string, Role>>
+  readonly collaborators?: Readonly<Record<string, Role>> | undefined
   /** Branches that nobody may push to. */
-  readonly protectedBranches?: readonly string[]
-  /** Commits of the default branch, oldest first. Without `history` and `copyFrom` what the data folder has is kept. */
-  readonly history?: readonly SeedCommit[]
+  readonly protectedBranches?: readonly string[] | undefined
+  /** Commits of the default branch, oldest first. A repository that the data folder has already keeps its own. */
+  readonly history?: readonly SeedCommit[] | undefined
   /** Folder of a git repository, or a bundle file, whose branches and tags are taken. */
-  readonly copyFrom?: string
+  readonly copyFrom?: string | undefined
 }
 
 export type SeededRepository = { readonly id: number; readonly fullName: string; readonly gitUrl: string }

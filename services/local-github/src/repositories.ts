@@ -86,8 +86,10 @@ export function createRepositories(options: {
     const branch = input.defaultBranch ?? 'main'
     await mkdir(directory, { recursive: true })
     await initBareRepository(directory, branch)
-    if (input.copyFrom !== undefined) await copyHistory(directory, input.copyFrom)
-    if (input.history !== undefined) await writeHistory(directory, branch, input.history)
+    if ((await readRefs(directory)).size === 0) {
+      if (input.copyFrom !== undefined) await copyHistory(directory, input.copyFrom)
+      if (input.history !== undefined) await writeHistory(directory, branch, input.history)
+    }
     const id = await createInEmulator(options, input, branch)
     const repository = emptyRepository(input, fullName, id, directory)
     await mirrorRefs(options.emulator, repository, await readRefs(directory))

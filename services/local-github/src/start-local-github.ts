@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
+import { DevBotError } from '@devbot/contracts'
 import express from 'express'
 import { startEmulator } from './emulator.ts'
 import { installHooks } from './git/bare-repository.ts'
@@ -22,7 +23,7 @@ import { createDeliveries, type Delivery } from './webhooks/deliveries.ts'
 const API_BASE = '/api/v3'
 
 export type LocalGitHub = {
-  /** `http://HOST:PORT`; also the base of git addresses and pages, so it is `GITHUB_SERVER_URL`. */
+  /** `http://HOST:PORT` or the public address; also the base of git addresses and pages, so it is `GITHUB_SERVER_URL`. */
   readonly url: string
   readonly serverUrl: string
   /** `GITHUB_API_URL`, octokit's `baseUrl`. */
@@ -47,18 +48,20 @@ export async function startLocalGitHub(options: LocalGitHubOptions): Promise<Loc
   const log = options.log ?? silentLog
   const stopping = new AbortController()
   const host = options.host ?? '127.0.0.1'
-  await mkdir(join(options.dataDirectory, 'repositories'), { recursive: true })
-  await installHooks(join(options.dataDirectory, 'hooks'))
+  // git runs in the repositories' folders: a relative path would mean something else there.
+  const dataDirectory = resolve(options.dataDirectory)
+  await mkdir(join(dataDirectory, 'repositories'), { recursive: true })
+  await installHooks(join(dataDirectory, 'hooks'))
 
   let answer = (_request: IncomingMessage, response: ServerResponse) => {
     response.writeHead(503).end()
   }
   const server = createServer((request, response) => answer(request, response))
   const port = await listen(server, options.port, host)
-  const serverUrl = `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+  const serverUrl = options.publicUrl ?? `http://${host.includes(':') ? `[${host}]` : host}:${port}`
   const relay = { url: `http://${loopbackFor(host)}:${port}${RELAY_PATH}`, secret: randomBytes(24).toString('hex') }
 
-  const { users, organizations = [], apps = [], dataDirectory } = options
+  const { users, organizations = [], apps = [] } = options
   const emulator = await startEmulator({ users, organizations, apps }).catch(async (error: unknown) => {
     await closeServer(server)
     throw error
@@ -136,12 +139,22 @@ function createAnswer(hub: Hub, faults: Faults, requests: RequestLog, relaySecre
 
 function listen(server: Server, port: number, host: string): Promise<number> {
   return new Promise((resolve, reject) => {
-    server.once('error', reject)
+    server.once('error', (cause) => reject(listenError(host, port, cause)))
     server.listen(port, host, () => {
-      server.off('error', reject)
+      server.removeAllListeners('error')
       const address = server.address()
       resolve(typeof address === 'object' && address !== null ? address.port : port)
     })
+  })
+}
+
+function listenError(host: string, port: number, cause: Error): DevBotError {
+  const code = 'code' in cause ? String(cause.code) : cause.message
+  return new DevBotError({
+    category: 'config',
+    code: 'local-github-cannot-listen',
+    message: `expected to listen on ${host} port ${port}, got ${code}; choose another port (0 = any free one) or host`,
+    cause,
   })
 }
 

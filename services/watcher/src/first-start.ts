@@ -10,7 +10,7 @@ const CONCURRENCY = 8
 /** Which plans wait for a person when they are accepted, and why. */
 export type FirstStart = { readonly holds: (name: string) => string | undefined }
 
-export const nothingHeld: FirstStart = { holds: () => undefined }
+const nothingHeld: FirstStart = { holds: () => undefined }
 
 /**
  * Whether this is a first start with more startable plans than an operator may have meant. A first start is one where

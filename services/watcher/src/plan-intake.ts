@@ -33,7 +33,7 @@ export type IntakeResult =
 /** Bad news about a file waits until it has been left alone for this long. */
 const REJECT_AFTER_MS = 1_000
 
-export type TakeInOptions = {
+type TakeInOptions = {
   /** For how long the file has not changed. */
   readonly unchangedMs: number
   /** Present: if the plan is accepted now, it waits for a person, for this reason. */

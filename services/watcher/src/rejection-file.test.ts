@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { chown, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { PlanProblem } from '@devbot/contracts'
@@ -35,6 +35,12 @@ describe('createRejectionFiles', () => {
     expect(await files.remove('a.md')).toBe(true)
     expect(await files.remove('a.md')).toBe(false)
     expect(await readdir(directory)).toEqual([])
+  })
+
+  it.skipIf(process.getuid?.() !== 0)('gives the file to the owner of the folder', async () => {
+    await chown(directory, 1234, 1235)
+    await createRejectionFiles(directory).write('a.md', [problem])
+    expect(await stat(at('a.rejected.md'))).toMatchObject({ uid: 1234, gid: 1235 })
   })
 
   it('never replaces or removes a file that somebody else wrote', async () => {

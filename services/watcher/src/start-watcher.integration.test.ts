@@ -42,7 +42,12 @@ async function inboxKinds(): Promise<readonly string[]> {
   return snapshot?.inbox.map((item) => item.kind) ?? []
 }
 
-async function endTask(status: 'merged' | 'closed'): Promise<void> {
+async function newestHashAt(planPath: string): Promise<string | undefined> {
+  const repository = repositoryNameSchema.parse('octo-org/hello')
+  return (await folder.ledger.planTaskAt(repository, planPath))?.latestPlanHash
+}
+
+async function endTask(status: 'merged' | 'cancelled'): Promise<void> {
   const [task] = await folder.tasks()
   if (task === undefined) throw new Error('no task to end')
   const taken = await folder.ledger.take(task.id, 'test', 10_000)
@@ -103,7 +108,7 @@ describe('startWatcher', () => {
     const size = Math.ceil(text.length / 20)
     for (let chunk = 0; chunk < 20; chunk++) {
       await appendFile(folder.at('slow.md'), text.slice(chunk * size, (chunk + 1) * size))
-      await sleep(60)
+      await sleep(30)
     }
     await eventually(folder.tasks, oneTask)
     for (let touch = 0; touch < 3; touch++) {
@@ -112,8 +117,9 @@ describe('startWatcher', () => {
     }
     await quiet()
     const tasks = await folder.tasks()
-    expect(tasks).toMatchObject([{ planHash: planHashFor(text) }])
-    expect(await inboxKinds()).toEqual([])
+    expect(tasks).toHaveLength(1)
+    // On a busy machine the writer may pause for longer than any wait: then the rest of the text is an edit.
+    expect(await newestHashAt('slow.md')).toBe(planHashFor(text))
     expect(await folder.names()).toEqual(['slow.md'])
   })
 
@@ -146,11 +152,9 @@ describe('startWatcher', () => {
     const texts = [`${plan}two\n`, plan, `${plan}two\n`]
     for (const text of texts) {
       await folder.write('plan.md', text)
-      const { repository } = (await folder.tasks())[0] ?? {}
-      if (repository === undefined) throw new Error('no task')
       await eventually(
-        () => folder.ledger.planTaskAt(repository, 'plan.md'),
-        (task) => task?.latestPlanHash === planHashFor(text),
+        () => newestHashAt('plan.md'),
+        (hash) => hash === planHashFor(text),
       )
     }
   })
@@ -161,6 +165,9 @@ describe('startWatcher', () => {
     await folder.write('plan.md', plan.replace('---\n', '---\nstatus: cancelled\n'))
     await eventually(inboxKinds, (kinds) => kinds.includes('plan-cancelled'))
     expect(await folder.tasks()).toHaveLength(1)
+    await endTask('cancelled')
+    await folder.write('plan.md', plan)
+    await eventually(folder.tasks, (tasks) => tasks.length === 2)
   })
 
   it('does nothing when an ended plan is saved again, and starts the next generation when it is changed', async () => {
@@ -239,6 +246,27 @@ describe('startWatcher', () => {
     expect(await folder.names()).toEqual(['bad.md', 'bad.rejected.md'])
     await rm(folder.at('bad.md'))
     await eventually(folder.names, (names) => names.length === 0)
+  })
+
+  it('explains a bad plan whose time lies in the future', async () => {
+    await folder.start()
+    await folder.write('.staged', '')
+    await utimes(folder.at('.staged'), new Date(), new Date(Date.now() + 3_600_000))
+    await rename(folder.at('.staged'), folder.at('bad.md'))
+    await eventually(folder.names, (names) => names.includes('bad.rejected.md'))
+  })
+
+  it('goes on when the folder is deleted and made again', async () => {
+    const watcher = await folder.start({ scanSeconds: 1 })
+    await rm(folder.directory, { recursive: true })
+    await eventually(
+      async () => watcher.notReady(),
+      (reason) => reason?.includes('no folder') === true,
+    )
+    await mkdir(folder.directory)
+    await folder.write('plan.md', plan)
+    await eventually(folder.tasks, oneTask)
+    expect(watcher.notReady()).toBeUndefined()
   })
 
   it('never changes a plan file', async () => {
@@ -422,7 +450,7 @@ describe('startWatcher', () => {
 describe('startWatcher while the ledger is away', () => {
   it('takes up, once, whatever came meanwhile, and says so once', async () => {
     await folder.write('before.md', plan)
-    const watcher = await folder.start()
+    const watcher = await folder.start({ scanSeconds: 600 })
     await redis.kill()
     for (let index = 0; index < 10; index++) await folder.write(`plan-${index}.md`, `${plan}${index}\n`)
     await folder.write('before.md', `${plan}edited\n`)

@@ -31,8 +31,7 @@ export type WatcherOptions = {
 
 export type Watcher = {
   /**
-   * Resolves when the folder is watched and every plan that was completely written at the start has been taken in or
-   * rejected; while the ledger is away it stays open. Rejects when the folder cannot be watched at all.
+   * Resolves when the folder is watched and the plans that were there at the start have been taken in or rejected; while the ledger is away it stays open. Rejects when the folder cannot be watched at all.
    */
   readonly ready: Promise<void>
   /** What keeps the watcher from working just now, for the readiness check. */
@@ -55,7 +54,7 @@ export function startWatcher(options: WatcherOptions): Watcher {
   const outage = createLedgerOutage({ ask: () => ledger.countTasks(), onBack: () => void scan(), log })
   const pickUp = createPickUp({
     directory,
-    takeIn: async (name, { unchangedMs }) =>
+    takeIn: async (name, unchangedMs) =>
       firstStart === undefined || outage.active()
         ? { kind: 'open' }
         : intake.takeIn(name, { unchangedMs, firstStartHold: firstStart.holds(name) }),

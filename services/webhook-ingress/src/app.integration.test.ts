@@ -254,7 +254,18 @@ describe('POST /webhook', () => {
     expect(first.statusCode).toBe(503)
     expect(first.headers['retry-after']).toBe('5')
     for (const { request } of open) request.destroy()
-    await expect.poll(async () => (await send(review())).status).toBe(202)
+    const large = unsigned(90_000)
+    await expect.poll(async () => (await send(large)).status).toBe(401)
+  })
+
+  it('gives the memory of every answered body back', async () => {
+    await restartWith({ maxBodyBytes: 100_000 })
+    for (let count = 0; count < 6; count += 1) {
+      expect((await send(unsigned(90_000))).status).toBe(401)
+      const { request, response } = openRequest({ 'transfer-encoding': 'chunked' }, 'x'.repeat(90_000))
+      request.end('x'.repeat(20_000))
+      expect((await response).statusCode).toBe(413)
+    }
   })
 
   it.each([
@@ -322,6 +333,11 @@ describe('without Redis', () => {
     await expect.poll(() => lines.join('')).toContain('the sweeper will find its inbox')
   })
 })
+
+/** A body of this size that nobody signed. */
+function unsigned(bytes: number): SignedDelivery {
+  return { body: Buffer.alloc(bytes, 'x'), headers: review().headers }
+}
 
 /** A request whose body stays open. */
 function openRequest(headers: Record<string, string>, firstChunk: string) {

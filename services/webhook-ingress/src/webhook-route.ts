@@ -66,7 +66,7 @@ export function createWebhookRoute(options: WebhookOptions): (request: Request, 
       const accepted = await withDeadline(storing, STORE_TIMEOUT_MS, 'delivery-not-stored-in-time')
       answer(response, accepted)
       log.info({ ...facts, outcome: accepted.kind, ...reasonOf(accepted) }, 'delivery')
-      
+      if (accepted.kind === 'queued') await wakeAll(accepted.wake)
     } catch (error) {
       const level = categoryOf(error) === 'transient' ? 'warn' : 'error'
       log[level](

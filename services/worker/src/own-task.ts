@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import {
   DevBotError,
   type InboxItem,
@@ -44,7 +45,8 @@ export async function ownTask(
   work: (owned: OwnedTask) => Promise<{ readonly dueAtMs: number; readonly reason: string } | undefined>,
 ): Promise<'done' | 'busy' | 'unknown'> {
   const { ledger, settings, log } = deps
-  const taken = await ledger.take(taskId, settings.owner, LEASE_MS)
+  // Unique per execution: a job that runs twice in one process must not take the task from itself.
+  const taken = await ledger.take(taskId, `${settings.owner}-${randomUUID().slice(0, 8)}`, LEASE_MS)
   if (taken.kind !== 'taken') return taken.kind
   const { ownership } = taken
   const snapshot = await ledger.snapshot(taskId)

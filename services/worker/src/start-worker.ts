@@ -1,8 +1,14 @@
-import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { join, resolve } from 'node:path'
 import { createAnthropicModel, type ModelClient } from '@devbot/agent'
-import { createLogger, createMetrics, type Logger, type RunningService, startOpsServer } from '@devbot/config'
+import {
+  createLogger,
+  createMetrics,
+  type Logger,
+  type RunningService,
+  type Secret,
+  startOpsServer,
+} from '@devbot/config'
 import { createGitHubClient } from '@devbot/github'
 import { connectLedger, createTaskQueue, startSweeper, startTaskWorker } from '@devbot/queue'
 import { advanceTask } from './advance-task.ts'
@@ -87,15 +93,22 @@ export async function startWorker(config: WorkerConfig): Promise<RunningService 
 function githubAuth(config: WorkerConfig): Parameters<typeof createGitHubClient>[0]['auth'] {
   const { githubToken, githubAppId, githubAppPrivateKey } = config
   if (githubAppId !== undefined && githubAppPrivateKey !== undefined) {
-    return { kind: 'app', appId: githubAppId, privateKey: () => githubAppPrivateKey.reveal() }
+    return { kind: 'app', appId: githubAppId, privateKey: () => newest(githubAppPrivateKey) }
   }
   return {
     kind: 'token',
-    token: () => {
-      githubToken?.refresh()
-      return githubToken?.reveal() ?? ''
-    },
+    token: () => (githubToken === undefined ? '' : newest(githubToken)),
   }
+}
+
+/** The secret as its file has it now, so that rotation needs no restart. */
+function newest(secret: Secret): string {
+  try {
+    secret.refresh()
+  } catch {
+    // A file that is being replaced is missing for a moment: the last good value stays.
+  }
+  return secret.reveal()
 }
 
 /** One client per model, made when first asked for. */
@@ -104,7 +117,7 @@ function modelsFor(config: WorkerConfig): (model: string) => ModelClient {
   return (model) => {
     const client =
       clients.get(model) ??
-      createAnthropicModel({ apiKey: () => config.anthropicApiKey.reveal(), baseUrl: config.anthropicBaseUrl, model })
+      createAnthropicModel({ apiKey: () => newest(config.anthropicApiKey), baseUrl: config.anthropicBaseUrl, model })
     clients.set(model, client)
     return client
   }
@@ -113,7 +126,7 @@ function modelsFor(config: WorkerConfig): (model: string) => ModelClient {
 function settingsFor(config: WorkerConfig): WorkerDeps['settings'] {
   return {
     instance: config.instance,
-    owner: `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`,
+    owner: `${hostname()}-${process.pid}`,
     plansDirectory: resolve(config.plansDirectory),
     branchPrefix: config.branchPrefix,
     model: config.model,

@@ -116,6 +116,11 @@ describe('createAnthropicModel', () => {
       ['a stream that ends inside a tool call', streamOf(whole.slice(0, 5)), 'model-stream-broken'],
       ['a stream that ends before its last event', streamOf(whole.slice(0, -1)), 'model-stream-broken'],
       [
+        'a tool call that was never closed',
+        streamOf(whole.filter((event) => !('type' in event && event.type === 'content_block_stop'))),
+        'model-stream-broken',
+      ],
+      [
         'a stream without a stop reason',
         streamOf(replyEvents([toolCall], { stopReason: null })),
         'model-stream-broken',

@@ -1,15 +1,19 @@
 import { randomBytes } from 'node:crypto'
 import type { ExecOptions, ExecResult } from '@devbot/contracts'
 import { createHeadAndTail } from '../head-and-tail.ts'
-import { type CallFrame, escapeWord } from './frames.ts'
+import { type CallFrame, channelViolation, escapeWord } from './frames.ts'
 import { createKillSequence } from './kill-sequence.ts'
+import { createMarkScanner } from './mark-scanner.ts'
 import type { BeginCall } from './tool-channel.ts'
-import { createTrailerScanner } from './trailer.ts'
 
 /** The server reads a request byte by byte (0.3 us each); a longer script belongs into a file. */
 const MAX_COMMAND_BYTES = 256 * 1024
 /** What a shell answers for something that it cannot run. */
 const CANNOT_RUN_EXIT_CODE = 126
+/** How long the end of output may come after the end of the command before it is asked for: longer than one `cat` takes. */
+const EOF_AFTER_EXIT_MS = 30
+/** For the answer to that, on a busy machine; then the call ends with the output that came. */
+const MARK_ANSWER_MS = 3_000
 const LOST_NOTICE =
   '\n[devbot: the shell ended before it could report an exit code; the next command gets a fresh one in the last working directory]\n'
 
@@ -30,22 +34,29 @@ export function runCommandCall({ command, options, begin, closeAll }: CommandCal
   const startedAt = performance.now()
   const kept = createHeadAndTail(options.maxOutputBytes)
   const nonce = randomBytes(16).toString('hex')
-  const trailer = createTrailerScanner(nonce)
+  const mark = createMarkScanner(nonce)
   const { promise, resolve, reject } = Promise.withResolvers<ExecResult>()
+  const timers = new Set<NodeJS.Timeout>()
   let stopReason: 'timed-out' | 'aborted' | undefined
-  let shellEnded = false
+  let exitCode: number | undefined
+  let outputEnded = false
+  let killEnded = false
 
   const kill = createKillSequence({
     send: (signal) => void context.send(`kill ${context.id} ${signal}`),
-    done: () => settle(),
-    escalate: () => closeAll().then(() => settle(), fail),
+    done: killDone,
+    escalate: () => closeAll().then(settle, fail),
   })
   const context = begin({ heard, lost, failed: fail })
-  const timer = setTimeout(() => stop('timed-out'), options.timeoutMs)
+  after(options.timeoutMs, () => stop('timed-out'))
   const onAbort = () => stop('aborted')
   options.signal?.addEventListener('abort', onAbort, { once: true })
-  void context.send(`exec ${context.id} ${nonce} ${escapeWord(command)}`)
+  void context.send(`exec ${context.id} ${escapeWord(command)}`)
   return promise
+
+  function after(delayMs: number, action: () => void): void {
+    timers.add(setTimeout(action, delayMs))
+  }
 
   function stop(reason: 'timed-out' | 'aborted'): void {
     stopReason ??= reason
@@ -53,43 +64,64 @@ export function runCommandCall({ command, options, begin, closeAll }: CommandCal
   }
 
   function heard(frame: CallFrame): void {
-    if (frame.kind === 'killed' && frame.signal === 'KILL') kill.killed()
-    if (frame.kind === 'eof' && !shellEnded) ended(undefined)
-    if (frame.kind !== 'data' || shellEnded) return
-    const { output, exitCode } = trailer.push(frame.bytes)
-    kept.push(output)
-    if (exitCode !== undefined) ended(exitCode)
+    if (frame.kind === 'data') heardData(frame.bytes)
+    else if (frame.kind === 'exit') heardExit(frame.code)
+    else if (frame.kind === 'eof') endOutput()
+    else if (frame.kind === 'killed') heardKilled(frame.signal)
+    else throw channelViolation('an answer that fits no command')
   }
 
-  function ended(exitCode: number | undefined): void {
-    shellEnded = true
-    if (kill.started) {
-      kill.shellEnded()
-    } else {
-      if (exitCode === undefined) noteLoss()
-      settle(exitCode)
-    }
+  function heardData(bytes: Buffer): void {
+    if (outputEnded) return
+    const { output, found } = mark.push(bytes)
+    kept.push(output)
+    if (found) endOutput()
+  }
+
+  function heardExit(code: number): void {
+    exitCode = code
+    kill.shellEnded()
+    askForEnd()
+  }
+
+  function heardKilled(signal: 'TERM' | 'KILL'): void {
+    if (signal === 'KILL') kill.killed()
+  }
+
+  function killDone(): void {
+    killEnded = true
+    if (outputEnded) settle()
+    else askForEnd()
+  }
+
+  /** A process left behind may hold the output open for ever. */
+  function askForEnd(): void {
+    after(EOF_AFTER_EXIT_MS, () => {
+      if (outputEnded) return
+      void context.send(`mark ${context.id} ${nonce}`)
+      after(MARK_ANSWER_MS, endOutput)
+    })
+  }
+
+  function endOutput(): void {
+    if (outputEnded) return
+    outputEnded = true
+    kept.push(mark.rest())
+    kill.shellEnded()
+    if (!kill.started || killEnded) settle()
   }
 
   function lost(): void {
     // Nobody is left who could end what the command started; a call that had to be stopped must not leave it running.
-    if (kill.started) {
-      void closeAll().then(() => settle(), fail)
-    } else {
-      noteLoss()
-      settle()
-    }
+    if (kill.started) void closeAll().then(settle, fail)
+    else settle()
   }
 
-  function noteLoss(): void {
-    kept.push(trailer.rest())
-    kept.push(Buffer.from(LOST_NOTICE))
-  }
-
-  function settle(exitCode?: number): void {
+  function settle(): void {
     release()
+    if (exitCode === undefined && !stopReason) kept.push(Buffer.from(LOST_NOTICE))
     resolve({
-      ...(exitCode === undefined ? {} : { exitCode }),
+      ...(exitCode === undefined || stopReason ? {} : { exitCode }),
       timedOut: stopReason === 'timed-out',
       aborted: stopReason === 'aborted',
       durationMs: Math.round(performance.now() - startedAt),
@@ -105,7 +137,7 @@ export function runCommandCall({ command, options, begin, closeAll }: CommandCal
 
   function release(): void {
     context.finish()
-    clearTimeout(timer)
+    for (const timer of timers) clearTimeout(timer)
     kill.cancel()
     options.signal?.removeEventListener('abort', onAbort)
   }

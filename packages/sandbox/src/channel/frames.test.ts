@@ -7,13 +7,14 @@ const binary = Buffer.from([0, 10, 255, 100, 97, 116, 97, 32, 49, 32, 51, 10])
 const stream = Buffer.concat([
   Buffer.from(`ready 1\ndata 7 ${binary.length}\n`),
   binary,
-  Buffer.from('data 7 0\nreply 8 not-a-file 3\na\nbeof 7\nkilled 9 KILL\nmissing dd tar\n'),
+  Buffer.from('data 7 0\nreply 8 not-a-file 3\na\nbexit 7 143\neof 7\nkilled 9 KILL\nmissing dd tar\n'),
 ])
 const frames: readonly Frame[] = [
   { kind: 'ready' },
   { kind: 'data', id: 7, bytes: binary },
   { kind: 'data', id: 7, bytes: Buffer.alloc(0) },
   { kind: 'reply', id: 8, status: 'not-a-file', bytes: Buffer.from('a\nb') },
+  { kind: 'exit', id: 7, code: 143 },
   { kind: 'eof', id: 7 },
   { kind: 'killed', id: 9, signal: 'KILL' },
   { kind: 'missing', tools: ['dd', 'tar'] },
@@ -45,6 +46,7 @@ describe('createFrameReader', () => {
     ['no length', 'data 1\n'],
     ['id zero', 'eof 0\n'],
     ['an id of many digits', 'eof 99999999999999999999\n'],
+    ['an exit code of four digits', 'exit 1 1000\n'],
     ['a further word', 'eof 1 2\n'],
     ['two spaces', 'data  1 1\n'],
     ['a carriage return', 'eof 1\r\n'],

@@ -1,14 +1,15 @@
 /**
  * The protocol of the tool channel. Requests are one line each, `put` followed by raw bytes:
  *
- *     exec ID NONCE COMMAND    kill ID TERM|KILL    forget ID
+ *     exec ID COMMAND    mark ID NONCE    kill ID TERM|KILL    forget ID
  *     read ID MAX PATH         put ID LENGTH\n…     write ID PATH
  *
  * COMMAND and PATH are escaped (`escapeWord`). Frames come back as one line each, `data` and `reply` followed by raw bytes:
  *
- *     ready 1    missing TOOL…    data ID LENGTH\n…    eof ID    reply ID STATUS LENGTH\n…    killed ID TERM|KILL
+ *     ready 1    missing TOOL…    data ID LENGTH\n…    exit ID CODE    eof ID    reply ID STATUS LENGTH\n…    killed ID TERM|KILL
  *
- * A command's data ends with its trailer, `NONCE EXIT-CODE\n`; `eof` follows when nothing holds its output open any more.
+ * `exit` tells that a command's shell has ended, `eof` that nothing holds its output open any more. Where `eof` does not
+ * follow, `mark` puts a nonce into the output: what the command wrote lies before it.
  */
 import { DevBotError } from '@devbot/contracts'
 
@@ -16,6 +17,7 @@ export type Frame =
   | { readonly kind: 'ready' }
   | { readonly kind: 'missing'; readonly tools: readonly string[] }
   | { readonly kind: 'data'; readonly id: number; readonly bytes: Buffer }
+  | { readonly kind: 'exit'; readonly id: number; readonly code: number }
   | { readonly kind: 'eof'; readonly id: number }
   | { readonly kind: 'reply'; readonly id: number; readonly status: string; readonly bytes: Buffer }
   | { readonly kind: 'killed'; readonly id: number; readonly signal: 'TERM' | 'KILL' }
@@ -34,6 +36,7 @@ const LENGTH = '(0|[1-9][0-9]{0,6})'
 const HEADERS = {
   data: new RegExp(`^data ${ID} ${LENGTH}$`),
   reply: new RegExp(`^reply ${ID} ([a-z-]{1,20}) ${LENGTH}$`),
+  exit: new RegExp(`^exit ${ID} (0|[1-9][0-9]{0,2})$`),
   eof: new RegExp(`^eof ${ID}$`),
   killed: new RegExp(`^killed ${ID} (TERM|KILL)$`),
   missing: /^missing((?: [a-z]{1,20}){1,20})$/,
@@ -94,6 +97,8 @@ function parseHeader(line: string): Header {
     const [id, status] = [Number(reply[1]), String(reply[2])]
     return { length: payloadLength(reply[3]), build: (bytes) => ({ kind: 'reply', id, status, bytes }) }
   }
+  const exit = HEADERS.exit.exec(line)
+  if (exit) return { length: 0, build: () => ({ kind: 'exit', id: Number(exit[1]), code: Number(exit[2]) }) }
   const eof = HEADERS.eof.exec(line)
   if (eof) return { length: 0, build: () => ({ kind: 'eof', id: Number(eof[1]) }) }
   const killed = HEADERS.killed.exec(line)

@@ -1,7 +1,7 @@
 # The sandbox's end of the tool channel (protocol: frames.ts). POSIX sh; nothing here is a defence: whoever runs code in
 # the sandbox can change or kill this, so the worker believes none of it.
-# $1 this text, $2 scratch folder, $3 workspace, $4 phase, $5 a tag that no other channel has
-script=$1 scratch=$2 workspace=$3 phase=$4 tag=$5
+# $1 this text, $2 scratch folder, $3 workspace, $4 phase, $5 a tag that no other channel has, $6 the first call's id
+script=$1 scratch=$2 workspace=$3 phase=$4 tag=$5 first_id=$6
 
 if [ "$phase" = start ]; then
   missing=
@@ -13,7 +13,7 @@ if [ "$phase" = start ]; then
     exit 1
   fi
   mkdir -p "$scratch" && cd "$scratch" || exit 1
-  rm -f lock command.* chunk.* count.* pid.* saved.* killed.* forget.* input.*
+  rm -f lock command.* chunk.* count.* pid.* relay.* saved.* killed.* forget.* input.*
   # State outlives a channel: a fresh one goes on with the folder and environment of the last command that ended.
   if ! [ -s current ] || ! read -r current <current || ! [ -s "state.$current" ]; then
     DEVBOT_CWD=$workspace
@@ -24,7 +24,7 @@ if [ "$phase" = start ]; then
   mkfifo lock || exit 1
   # From here on with an empty environment: what a command unsets must not come back from ours.
   exec env -i PATH="$PATH" LC_ALL=C DEVBOT_SANDBOX="${DEVBOT_SANDBOX-}" \
-    sh -c "$script" devbot "$script" "$scratch" "$workspace" serve "$tag"
+    sh -c "$script" devbot "$script" "$scratch" "$workspace" serve "$tag" "$first_id"
 fi
 
 # 3 requests, 4 frames, 9 a FIFO that holds one newline: whoever reads it may write a frame, then puts it back.
@@ -63,11 +63,11 @@ send() {
   echo >&9
 }
 
-# send_file ID FILE BYTES
+# send_file ID BYTES: the call's chunk file.
 send_file() {
   read -r _ <&9
-  printf 'data %s %s\n' "$1" "$3" >&4
-  cat "$2" >&4
+  printf 'data %s %s\n' "$1" "$2" >&4
+  cat "$scratch/chunk.$1" >&4
   echo >&9
 }
 
@@ -84,35 +84,52 @@ copy_block() {
   if [ -z "$bytes" ]; then bytes=$(($(wc -c <"$scratch/chunk.$call"))); fi
 }
 
-# exec: command ID NONCE | relay ID
+# exec: command_call ID | relay ID
 command_call() {
-  DEVBOT_CALL=$tag.$1. setsid sh -c "$run" devbot "$scratch" "$1" "$workspace" \
-    </dev/null 2>&1 3<&- 4>&- 9<&- &
+  DEVBOT_CALL=$tag.$1. setsid sh -c "$run" devbot "$scratch" "$1" "$workspace" </dev/null 2>&1 3<&- 4>&- 9<&- &
   echo $! >"$scratch/pid.$1"
   wait $!
   code=$?
   if [ -e "$scratch/saved.$1" ] && ! [ -e "$scratch/killed.$1" ]; then echo "$1" >"$scratch/current"; fi
-  printf '%s %s\n' "$2" "$code"
+  send 'exit %s %s\n' "$1" "$code"
 }
 
-# Passes output on in frames until every writer is gone. Once the worker has what it wants, the rest of what a process
-# left behind writes is thrown away, so that it neither blocks nor dies of a broken pipe.
+# Passes output on in full blocks; a shorter one means that every writer is gone. Once the worker has what it wants, the
+# rest of what a process left behind writes is thrown away, so that it neither blocks nor dies of a broken pipe.
 relay() {
   while :; do
-    copy_block "$1" bs=65536 count=1
-    [ "$bytes" -gt 0 ] || break
+    copy_block "$1" bs=65536 count=1 iflag=fullblock
     if [ -e "$scratch/forget.$1" ]; then
       cat >/dev/null
       break
     fi
-    send_file "$1" "$scratch/chunk.$1" "$bytes"
+    [ "$bytes" -gt 0 ] && send_file "$1" "$bytes"
+    [ "$bytes" -eq 65536 ] || break
   done
   send 'eof %s\n' "$1"
-  # States are kept for a while: a call beside this one may just be about to read one.
-  old=$(($1 - 64))
-  read -r current <"$scratch/current"
-  [ "$old" = "$current" ] && old=none
-  cd "$scratch" && rm -f "command.$1" "chunk.$1" "count.$1" "pid.$1" "saved.$1" "killed.$1" "forget.$1" "state.$old"
+}
+
+# mark ID NONCE: something still holds the output of a command that has ended. What it wrote lies before the nonce, and
+# the blanks fill the block that the relay waits for.
+mark_call() {
+  read -r pid <"$scratch/relay.$1" || return
+  {
+    printf '%s' "$2"
+    printf '%65536s' ''
+  } >"/proc/$pid/fd/0"
+}
+
+# sweep FROM TO: removes the files of old calls. One that is still under way makes anew what it needs.
+sweep() {
+  cd "$scratch" && read -r current <current || return
+  old=$1 last=$2
+  set --
+  while [ "$old" -le "$last" ]; do
+    set -- "$@" "command.$old" "chunk.$old" "count.$old" "pid.$old" "relay.$old" "saved.$old" "killed.$old" "forget.$old"
+    [ "$old" = "$current" ] || set -- "$@" "state.$old"
+    old=$((old + 1))
+  done
+  rm -f "$@"
 }
 
 # kill ID SIGNAL: the process group; with KILL also what left the group but kept the call's mark in its environment.
@@ -161,13 +178,13 @@ read_call() {
   if [ $status = file ]; then
     while [ "$bytes" -eq 1048576 ] && [ "$total" -lt "$2" ]; do
       copy_block "$1" if="$path" bs=1048576 count=1 skip=$block
-      [ "$bytes" -gt 0 ] && send_file "$1" "$scratch/chunk.$1" "$bytes"
+      [ "$bytes" -gt 0 ] && send_file "$1" "$bytes"
       total=$((total + bytes)) block=$((block + 1))
     done
     if [ "$bytes" -eq 1048576 ]; then total=$(($(wc -c <"$path"))); fi
   fi
   send 'reply %s %s %s\n%s' "$1" $status ${#total} "$total"
-  rm -f "$scratch/chunk.$1" "$scratch/count.$1"
+  : >"$scratch/chunk.$1"
 }
 
 # write ID PATH FILE: the bytes came by put before.
@@ -186,21 +203,27 @@ write_call() {
   rm -f "$scratch/input.$1"
 }
 
-unstored=
+unstored= swept=$((first_id - 1))
 send 'ready 1\n'
 while IFS=' ' read -r verb id first second <&3; do
   # Without its scratch folder the channel cannot work: it ends, and the next one makes it again.
   [ -s "$scratch/current" ] || exit 1
   case $verb in
   exec)
-    printf '%b' "$second" >"$scratch/command.$id"
-    command_call "$id" "$first" | relay "$id" &
+    printf '%b' "$first" >"$scratch/command.$id"
+    command_call "$id" | relay "$id" &
+    echo $! >"$scratch/relay.$id"
+    if [ "$id" -ge $((swept + 128)) ]; then
+      sweep "$((swept + 1))" "$((swept + 64))" &
+      swept=$((swept + 64))
+    fi
     ;;
+  mark) mark_call "$id" "$first" & ;;
   kill)
     : >"$scratch/killed.$id"
     kill_call "$id" "$first" &
     ;;
-  forget) [ -e "$scratch/pid.$id" ] && : >"$scratch/forget.$id" ;;
+  forget) : >"$scratch/forget.$id" ;;
   read) read_call "$id" "$first" "$second" & ;;
   put) # one block, read whole before it is written: what cannot be stored is still taken off the stream
     dd bs="$first" count=1 iflag=fullblock <&3 >>"$scratch/input.$id" || unstored="$unstored $id "

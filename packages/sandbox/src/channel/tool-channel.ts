@@ -41,8 +41,8 @@ export type ToolChannel = {
 }
 
 export type ToolChannelOptions = {
-  /** Gives the next call's id; unique in the sandbox, over all its channels. */
-  readonly nextCallId: () => number
+  /** Counts the calls of the sandbox, over all its channels: ids are never used twice. */
+  readonly callIds: { last: number }
   /** Called when a command could not be ended through the channel: kills everything in the sandbox. */
   readonly killAll: () => Promise<void>
   /** Called once when hostile bytes closed the channel. */
@@ -55,19 +55,10 @@ export type ToolChannelOptions = {
  */
 export async function openToolChannel(engine: SandboxEngine, options: ToolChannelOptions): Promise<ToolChannel> {
   const tag = randomBytes(8).toString('hex')
-  const process = await engine.start([
-    'sh',
-    '-c',
-    SERVER,
-    'devbot',
-    SERVER,
-    engine.scratch,
-    engine.workspace,
-    'start',
-    tag,
-  ])
+  const firstId = String(options.callIds.last + 1)
+  const argv = ['sh', '-c', SERVER, 'devbot', SERVER, engine.scratch, engine.workspace, 'start', tag, firstId] as const
+  const process = await engine.start([...argv])
   const calls = new Map<number, Call>()
-  let newestId = 0
   let isOpen = true
   const ready = Promise.withResolvers<void>()
   const startTimer = setTimeout(() => ready.reject(notStarted('it gave no sign for a minute')), START_TIMEOUT_MS)
@@ -89,7 +80,7 @@ export async function openToolChannel(engine: SandboxEngine, options: ToolChanne
   }
 
   function hear(frame: CallFrame): void {
-    if (frame.id > newestId) throw channelViolation('a frame for a call that was never made')
+    if (frame.id > options.callIds.last) throw channelViolation('a frame for a call that was never made')
     const call = calls.get(frame.id)
     if (call) call.heard(frame)
     // A process left behind still writes: its relay is told to throw that away.
@@ -104,8 +95,8 @@ export async function openToolChannel(engine: SandboxEngine, options: ToolChanne
   }
 
   function begin(call: Call): CallContext {
-    const id = options.nextCallId()
-    newestId = Math.max(newestId, id)
+    options.callIds.last += 1
+    const id = options.callIds.last
     calls.set(id, call)
     if (!isOpen) queueMicrotask(() => calls.delete(id) && call.lost())
     return { id, send, finish: () => calls.delete(id) }
@@ -113,7 +104,10 @@ export async function openToolChannel(engine: SandboxEngine, options: ToolChanne
 
   let closing: Promise<void> | undefined
   function closeAll(): Promise<void> {
-    closing ??= channel.close().then(() => options.killAll())
+    // Closing ends calls that come here again; what they wait for must be this one, or a second kill hits what starts next.
+    closing ??= Promise.resolve()
+      .then(() => channel.close())
+      .then(() => options.killAll())
     return closing
   }
 

@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import { DevBotError } from '@devbot/contracts'
 import { createSandbox } from '../create-sandbox.ts'
 import type { SandboxDriver } from '../sandbox.ts'
 import { createProcessEngine } from './process-engine.ts'
@@ -29,7 +30,7 @@ export function createProcessDriver(options: ProcessDriverOptions): SandboxDrive
   return {
     name: 'process',
     async create(spec, signal) {
-      signal?.throwIfAborted()
+      assertWanted(signal)
       await mkdir(folder, { recursive: true, mode: 0o700 })
       const id = await newSandboxId()
       const engine = await createProcessEngine({
@@ -38,14 +39,20 @@ export function createProcessDriver(options: ProcessDriverOptions): SandboxDrive
         pathEnvironment: options.pathEnvironment,
       })
       const sandbox = await createSandbox(engine, spec.limits.maxMinutes)
-      try {
-        signal?.throwIfAborted()
-        return sandbox
-      } catch (error) {
-        await sandbox[Symbol.asyncDispose]()
-        throw error
-      }
+      if (signal?.aborted) await sandbox[Symbol.asyncDispose]()
+      assertWanted(signal)
+      return sandbox
     },
     reap: () => reapDeadSandboxes(folder),
   }
+}
+
+function assertWanted(signal: AbortSignal | undefined): void {
+  if (!signal?.aborted) return
+  throw new DevBotError({
+    category: 'cancelled',
+    code: 'sandbox-not-wanted',
+    message: 'The sandbox was no longer wanted before it was ready.',
+    cause: signal.reason,
+  })
 }

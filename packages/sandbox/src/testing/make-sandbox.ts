@@ -45,12 +45,12 @@ export function tarOf(files: Readonly<Record<string, string>>): Readable {
   return Readable.from(tar)
 }
 
-/** Processes of this machine whose command line contains the text, zombies left out. Linux only. */
+/** Processes of this machine whose command line starts so, zombies left out. Linux only. */
 export function processesWith(commandLine: string): readonly number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .map(Number)
-    .filter((pid) => pid !== process.pid && commandLineOf(pid).includes(commandLine))
+    .filter((pid) => pid !== process.pid && commandLineOf(pid).startsWith(commandLine))
 }
 
 function commandLineOf(pid: number): string {

@@ -21,7 +21,7 @@ export function parseTree(content: Buffer): readonly RawTreeEntry[] {
   return entries
 }
 
-export type Signature = { readonly name: string; readonly email: string; readonly date: string }
+type Signature = { readonly name: string; readonly email: string; readonly date: string }
 export type RawCommit = {
   readonly tree: string
   readonly parents: readonly string[]

@@ -6,12 +6,12 @@ import { runGit } from './run-git.ts'
 export type SeedCommit = {
   readonly message: string
   /** Replaces the whole tree by what is in this folder (`.git` and `node_modules` left out). */
-  readonly directory?: string
+  readonly directory?: string | undefined
   /** Changes on top: a path's new text or bytes, or null to delete it. */
-  readonly files?: Readonly<Record<string, string | Uint8Array | null>>
-  readonly author?: { readonly name: string; readonly email: string }
+  readonly files?: Readonly<Record<string, string | Uint8Array | null>> | undefined
+  readonly author?: { readonly name: string; readonly email: string } | undefined
   /** ISO 8601. One minute after the commit before when absent. */
-  readonly date?: string
+  readonly date?: string | undefined
 }
 
 /** The first commit's time when none is given: fixed, so that the same history has the same ids everywhere. */

@@ -30,7 +30,7 @@ export const faultSchema = z
   })
   .refine((fault) => fault.action !== 'status' || fault.status !== undefined, 'expected a status')
   .refine((fault) => fault.action !== 'delay' || fault.delayMs !== undefined, 'expected delayMs')
-export type Fault = z.infer<typeof faultSchema>
+type Fault = z.infer<typeof faultSchema>
 export type FaultInput = z.input<typeof faultSchema>
 
 export type Faults = {
@@ -100,13 +100,21 @@ async function strike(
 
 /** Takes everything written to the response to nowhere, and cuts the connection when it would be complete. */
 function loseAnswer(request: IncomingMessage, response: ServerResponse): void {
+  const ofGit = /\/git-(upload|receive)-pack$/.test(request.url ?? '')
   response.write = () => true
   response.writeHead = () => response
   response.flushHeaders = () => undefined
   response.end = () => {
-    cut(request)
+    if (ofGit) cutAfterStatus(request)
+    else cut(request)
     return response
   }
+}
+
+/** curl, and so git, repeats a request by itself when a used connection ends without one byte of an answer. */
+function cutAfterStatus(request: IncomingMessage): void {
+  const head = 'HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: 1000\r\n\r\n'
+  request.socket.write(head, () => request.socket.destroy())
 }
 
 function cut(request: IncomingMessage): void {

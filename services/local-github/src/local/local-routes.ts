@@ -60,6 +60,6 @@ export function createLocalRoutes(hub: Hub, faults: Faults, requests: RequestLog
   return router
 }
 
-export function isLoopback(address: string | undefined): boolean {
+function isLoopback(address: string | undefined): boolean {
   return address !== undefined && /^(::1|(::ffff:)?127\.\d+\.\d+\.\d+)$/.test(address)
 }

@@ -5,8 +5,8 @@ import type { Identity } from '../identities.ts'
 import { mirrorRefs } from '../mirror-refs.ts'
 import type { LocalRepository, PullRecord } from '../repositories.ts'
 import { sendPush } from '../webhooks/push-event.ts'
-import { fetchPull, repositoryJson, userJson } from './pull-json.ts'
 import { markMerged } from './mark-merged.ts'
+import { fetchPull, repositoryJson, userJson } from './pull-json.ts'
 
 const BRANCH_PREFIX = 'refs/heads/'
 

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { branchHead } from '../git/bare-repository.ts'
 import { changedFiles, commitIdsBetween, mergeBase, mergedTree } from '../git/change-facts.ts'
 import type { Hub } from '../hub.ts'
 import type { LocalRepository, PullRecord } from '../repositories.ts'
@@ -60,7 +61,7 @@ async function figures(repository: LocalRepository, record: PullRecord, draft: b
   const [commits, files, tree] = await Promise.all([
     commitIdsBetween(directory, record.baseId, record.headId),
     filesOf(repository, record),
-    record.open ? mergedTree(directory, record.baseId, record.headId) : undefined,
+    record.open ? treeIfMergedNow(repository, record) : undefined,
   ])
   return {
     commits: commits.length,
@@ -71,6 +72,11 @@ async function figures(repository: LocalRepository, record: PullRecord, draft: b
     rebaseable: record.open ? tree !== undefined : null,
     mergeable_state: !record.open ? 'unknown' : tree === undefined ? 'dirty' : draft ? 'draft' : 'clean',
   }
+}
+
+async function treeIfMergedNow(repository: LocalRepository, record: PullRecord): Promise<string | undefined> {
+  const base = (await branchHead(repository.directory, record.baseRef)) ?? record.baseId
+  return mergedTree(repository.directory, base, record.headId)
 }
 
 /** The files of a pull request: what its head changed since it left the base. */

@@ -1,10 +1,10 @@
+import { z } from 'zod'
 import { resolveCommit } from '../git/bare-repository.ts'
 import { changedFiles, commitIdsBetween, mergeBase, readCommit } from '../git/change-facts.ts'
 import { gitText } from '../git/run-git.ts'
 import { notFound } from '../problem.ts'
 import { commitJson, fileJson } from './commit-json.ts'
 import { pageOf, type RepositoryRequest, type RestAnswer } from './context.ts'
-import { z } from 'zod'
 
 /** The tree with nothing in it, which every git knows. */
 const EMPTY_TREE = '4b825dc642cb6eb9a060e54bf8d69288fbee4904'

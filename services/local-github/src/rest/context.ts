@@ -36,7 +36,10 @@ export function requireRole(request: RepositoryRequest, needed: Role): void {
 }
 
 /** The request handed on to the emulator as it is, or with another body. Nothing is put right yet. */
-export function askEmulator(request: RestRequest, body: JsonObject | undefined = request.body): Promise<EmulatorAnswer> {
+export function askEmulator(
+  request: RestRequest,
+  body: JsonObject | undefined = request.body,
+): Promise<EmulatorAnswer> {
   const query = request.query.toString()
   return request.hub.emulator.call({
     method: request.method,

@@ -2,10 +2,10 @@ import { z } from 'zod'
 import { resolveCommit } from '../git/bare-repository.ts'
 import { type ChangedFile, isAncestor } from '../git/change-facts.ts'
 import { lineAtPosition, locateLine, type Side } from '../git/locate-line.ts'
+import { roleAtLeast } from '../options.ts'
+import { forbidden, notFound, Refusal, validationFailed } from '../problem.ts'
 import { completeComment } from '../pull-requests/comment-json.ts'
 import { fetchPull, filesOf, repositoryJson, userJson } from '../pull-requests/pull-json.ts'
-import { forbidden, notFound, Refusal, validationFailed } from '../problem.ts'
-import { roleAtLeast } from '../options.ts'
 import type { CommentRecord, PullRecord } from '../repositories.ts'
 import { allPages } from './all-pages.ts'
 import { answerOf, askEmulator, pageOf, type RepositoryRequest, type RestAnswer } from './context.ts'
@@ -120,7 +120,10 @@ export async function replyToComment(request: RepositoryRequest, number: number,
   const parent = request.repository.comments.get(id)
   if (parent === undefined || parent.pullNumber !== number) throw notFound()
   if (parent.inReplyToId !== undefined) {
-    throw validationFailed({ ...commentProblem('custom', 'in_reply_to'), message: 'replies to replies are not supported' })
+    throw validationFailed({
+      ...commentProblem('custom', 'in_reply_to'),
+      message: 'replies to replies are not supported',
+    })
   }
   const body = request.body?.body
   if (typeof body !== 'string' || body.trim() === '') throw validationFailed(commentProblem('missing_field', 'body'))

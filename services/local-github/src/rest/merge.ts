@@ -1,10 +1,10 @@
 import { branchHead, updateRef } from '../git/bare-repository.ts'
 import { mergedTree, readCommit } from '../git/change-facts.ts'
 import { gitText } from '../git/run-git.ts'
+import { Refusal } from '../problem.ts'
 import { afterRefChanges } from '../pull-requests/after-ref-changes.ts'
 import { markMerged } from '../pull-requests/mark-merged.ts'
 import { fetchPull } from '../pull-requests/pull-json.ts'
-import { Refusal } from '../problem.ts'
 import type { PullRecord } from '../repositories.ts'
 import { type RepositoryRequest, type RestAnswer, requireRole } from './context.ts'
 import { recordOf } from './pulls.ts'
@@ -47,7 +47,8 @@ async function mergeCommit(
     ? `${pullTitle} (#${record.number})`
     : `Merge pull request #${record.number} from ${repository.owner}/${record.headRef}`
   const title = typeof body?.commit_title === 'string' ? body.commit_title : usual
-  const detail = typeof body?.commit_message === 'string' ? `\n\n${body.commit_message}` : squash ? '' : `\n\n${pullTitle}`
+  const detail =
+    typeof body?.commit_message === 'string' ? `\n\n${body.commit_message}` : squash ? '' : `\n\n${pullTitle}`
   const parents = squash ? [base] : [base, record.headId]
   const { date } = (await readCommit(repository.directory, record.headId)).committer
   const email = `${identity.login}@users.noreply.github.com`

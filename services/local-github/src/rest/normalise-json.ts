@@ -30,12 +30,7 @@ export function normaliseJson(
   return walk(value, '')
 }
 
-function normaliseText(
-  text: string,
-  key: string,
-  addresses: Addresses,
-  realIds: ReadonlyMap<string, string>,
-): string {
+function normaliseText(text: string, key: string, addresses: Addresses, realIds: ReadonlyMap<string, string>): string {
   if (key === 'url' || key === 'href' || key.endsWith('_url')) return ownAddress(text, addresses)
   if (key.endsWith('_at')) return text.replace(/\.\d{3}Z$/, 'Z')
   return realIds.get(text) ?? text

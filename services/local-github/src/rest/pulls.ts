@@ -2,16 +2,20 @@ import { z } from 'zod'
 import { branchHead } from '../git/bare-repository.ts'
 import { commitIdsBetween } from '../git/change-facts.ts'
 import { runGit } from '../git/run-git.ts'
+import { roleAtLeast } from '../options.ts'
+import { forbidden, notFound, Refusal, validationFailed } from '../problem.ts'
 import { recordHead } from '../pull-requests/after-ref-changes.ts'
 import { completePull, fetchPull, filesOf } from '../pull-requests/pull-json.ts'
-import { forbidden, notFound, Refusal, validationFailed } from '../problem.ts'
-import { roleAtLeast } from '../options.ts'
 import type { LocalRepository, PullRecord } from '../repositories.ts'
 import { commitJson, fileJson } from './commit-json.ts'
 import { answerOf, askEmulator, pageOf, type RepositoryRequest, type RestAnswer } from './context.ts'
 
 const listSchema = z.array(z.unknown())
-const createSchema = z.looseObject({ title: z.string().trim().min(1), head: z.string().min(1), base: z.string().min(1) })
+const createSchema = z.looseObject({
+  title: z.string().trim().min(1),
+  head: z.string().min(1),
+  base: z.string().min(1),
+})
 const createdSchema = z.looseObject({ number: z.number() })
 
 export async function listPulls(request: RepositoryRequest): Promise<RestAnswer> {

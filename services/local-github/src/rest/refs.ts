@@ -1,8 +1,8 @@
 import { resolveCommit, updateRef, ZERO_ID } from '../git/bare-repository.ts'
 import { isAncestor } from '../git/change-facts.ts'
 import { gitText } from '../git/run-git.ts'
-import { afterRefChanges } from '../pull-requests/after-ref-changes.ts'
 import { Refusal } from '../problem.ts'
+import { afterRefChanges } from '../pull-requests/after-ref-changes.ts'
 import { type RepositoryRequest, type RestAnswer, requireRole } from './context.ts'
 
 /** `POST`, `PATCH` and `DELETE` of `/git/refs`: git moves first, then everything follows as after a push. */

@@ -66,12 +66,7 @@ async function answer(hub: Hub, request: Request): Promise<RestAnswer> {
   return answerInRepository(rest, match[1] ?? '', match[2] ?? '', match[3] ?? '')
 }
 
-async function answerInRepository(
-  rest: RestRequest,
-  owner: string,
-  name: string,
-  below: string,
-): Promise<RestAnswer> {
+async function answerInRepository(rest: RestRequest, owner: string, name: string, below: string): Promise<RestAnswer> {
   const repository = rest.hub.repositories.find(decodeURIComponent(owner), decodeURIComponent(name))
   const role = repository === undefined ? 'none' : await rest.hub.identities.roleOf(rest.identity, repository)
   if (repository === undefined || role === 'none') throw notFound()

@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { fetchPull, filesOf } from '../pull-requests/pull-json.ts'
 import { Refusal, validationFailed } from '../problem.ts'
+import { fetchPull, filesOf } from '../pull-requests/pull-json.ts'
 import type { LocalRepository, PullRecord } from '../repositories.ts'
 import { allPages } from './all-pages.ts'
 import {
@@ -12,7 +12,13 @@ import {
   type RepositoryRequest,
   type RestAnswer,
 } from './context.ts'
-import { addInlineComments, type NewComment, placeComment, placeInputSchema, sendCommentEvents } from './inline-comments.ts'
+import {
+  addInlineComments,
+  type NewComment,
+  placeComment,
+  placeInputSchema,
+  sendCommentEvents,
+} from './inline-comments.ts'
 import { authorOf, recordOf } from './pulls.ts'
 
 const inputSchema = z.looseObject({
@@ -29,7 +35,12 @@ export async function createReview(request: RepositoryRequest, number: number): 
   const { hub, repository } = request
   const record = recordOf(repository, number)
   const parsed = inputSchema.safeParse(request.body ?? {})
-  if (!parsed.success) throw new Refusal(422, 'Unprocessable Entity', parsed.error.issues.map((issue) => issue.message))
+  if (!parsed.success)
+    throw new Refusal(
+      422,
+      'Unprocessable Entity',
+      parsed.error.issues.map((issue) => issue.message),
+    )
   await refuseReview(request, number, parsed.data)
   const commitId = parsed.data.commit_id ?? record.headId
   const comments = await placeAll(repository, record, commitId, parsed.data)

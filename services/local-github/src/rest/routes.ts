@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import { completeIssue, completeIssueComment } from '../pull-requests/issue-json.ts'
-import { forbidden, Refusal } from '../problem.ts'
 import type { Role } from '../options.ts'
+import { forbidden, Refusal } from '../problem.ts'
+import { completeIssue, completeIssueComment } from '../pull-requests/issue-json.ts'
 import { compare, getCommit, listCommits } from './commits.ts'
 import {
   answerOf,

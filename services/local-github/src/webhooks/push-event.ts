@@ -9,12 +9,7 @@ import type { LocalRepository } from '../repositories.ts'
 const MAX_COMMITS = 2048
 
 /** Sends the `push` event of one changed ref. */
-export async function sendPush(
-  hub: Hub,
-  repository: LocalRepository,
-  change: RefChange,
-  by: Identity,
-): Promise<void> {
+export async function sendPush(hub: Hub, repository: LocalRepository, change: RefChange, by: Identity): Promise<void> {
   const { before, after, ref } = change
   const created = before === ZERO_ID
   const deleted = after === ZERO_ID

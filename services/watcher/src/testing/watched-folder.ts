@@ -8,7 +8,7 @@ import { repositoryNameSchema, type Task } from '@devbot/contracts'
 import { connectLedger, createTaskQueue, type Ledger, type TaskQueue } from '@devbot/queue'
 import { startWatcher, type Watcher, type WatcherOptions } from '../start-watcher.ts'
 
-export type LogLine = { readonly level: number; readonly msg: string; readonly [fact: string]: unknown }
+type LogLine = { readonly level: number; readonly msg: string; readonly [fact: string]: unknown }
 
 /** A plan folder with real parts around it: ledger and queue in the given Redis, under an instance of its own. */
 export type WatchedFolder = {
