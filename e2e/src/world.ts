@@ -19,7 +19,7 @@ export function worldOf(stack: Stack) {
         const task = await taskOf(planPath)
         return task !== undefined && holds(task) ? task : undefined
       },
-      { timeoutMs },
+      { timeoutMs, otherwise: () => taskOf(planPath) },
     )
   return {
     as,

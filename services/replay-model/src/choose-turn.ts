@@ -23,7 +23,9 @@ export function chooseTurn(trajectories: readonly Trajectory[], request: Message
       'trajectory-ended',
       `replay: trajectory "${trajectory.name}" has ${trajectory.turns.length} turns, and turn ${index + 1} is asked for`,
     )
-  const unexpected = expectationProblem(recorded, request, `trajectory "${trajectory.name}", turn ${index + 1}`)
+  const isFirstTime = index < trajectory.turns.length
+  const where = `trajectory "${trajectory.name}", turn ${index + 1}`
+  const unexpected = isFirstTime ? expectationProblem(recorded, request, where) : undefined
   if (unexpected !== undefined) return unexpected
   const turn = fillPlaceholders(recorded, trajectory, opening)
   if ('rule' in turn) return turn

@@ -86,7 +86,7 @@ export const trajectorySchema = z
     run: z.enum(['implement', 'revise']).optional(),
     captures: z.record(z.string().regex(/^[a-z][a-z0-9_]*$/), captureSchema).default({}),
     turns: z.array(turnSchema).min(1).max(500),
-    /** After the last turn, give it again and again instead of failing loudly. */
+    /** After the last turn, give it again and again instead of failing loudly; its `expect` counts the first time only. */
     repeatLast: z.boolean().default(false),
   })
   .superRefine((trajectory, context) => {

@@ -1,6 +1,7 @@
 import type { AgentEnding, FinishClaim, FinishVerdict } from '@devbot/agent'
 import { withoutSecrets } from '@devbot/config'
 import {
+  type CheckResult,
   checkPassed,
   DevBotError,
   type FeedbackItem,
@@ -22,6 +23,8 @@ import type { TestCommand } from './test-command.ts'
 
 /** How often a claim to be done goes back to the agent before it is taken as it is: tests red, answers missing. */
 const MAX_REJECTIONS = 3
+/** The same where the tests were red before: the plan may have nothing to do with that, and every round costs money. */
+const MAX_REJECTIONS_WHEN_RED_BEFORE = 1
 /** Test output that goes back to the agent. */
 const MAX_FEEDBACK_CHARACTERS = 12_000
 
@@ -58,15 +61,17 @@ export async function workWithAgent(deps: WorkerDeps, owned: OwnedTask, log: Run
   let rejections = 0
 
   const judgeFinish = async (claim: FinishClaim): Promise<FinishVerdict> => {
+    await baseline
     const judgement = await log.stage('verify', async () => {
       const change = await collectChange(await workspace.sandbox(), work.source)
       log.change({ refusedPaths: [...change.refused], finish: withoutSecretsIn(deps, claim) })
       return { change, problem: await findProblem(deps, owned, log, work, claim, change) }
     })
-    if (judgement.problem !== undefined && (rejections < MAX_REJECTIONS || judgement.problem.final)) {
+    const { problem } = judgement
+    if (problem !== undefined) {
       rejections += 1
-      if (rejections > MAX_REJECTIONS) throw secretError()
-      return { kind: 'rejected', message: judgement.problem.message }
+      if (rejections <= problem.maxRejections) return { kind: 'rejected', message: problem.message }
+      if (problem.neverAccepted) throw secretError()
     }
     believed = judgement.change
     return { kind: 'accepted' }
@@ -78,13 +83,15 @@ export async function workWithAgent(deps: WorkerDeps, owned: OwnedTask, log: Run
   await baseline
   if (ending.kind === 'finished' && believed !== undefined)
     return { kind: 'finished', claim: ending.claim, change: believed }
-  return stoppedWork(deps, await workspace.sandbox(), work, ending)
+  // Awaited here: the sandbox is removed as soon as this function returns.
+  return await stoppedWork(deps, await workspace.sandbox(), work, ending)
 }
 
 type Problem = {
   readonly message: string
-  /** Never accepted, however often it is claimed. */
-  readonly final: boolean
+  readonly maxRejections: number
+  /** Ends the run instead of being taken as it is. */
+  readonly neverAccepted?: true
 }
 
 async function findProblem(
@@ -98,14 +105,15 @@ async function findProblem(
   const secrets = findSecrets(change.published, deps.secrets)
   if (secrets.length > 0) {
     return {
-      final: true,
+      maxRejections: MAX_REJECTIONS,
+      neverAccepted: true,
       message: `These places hold a value that must never be published: ${secrets.map(({ place }) => place).join(', ')}. Remove it, then finish again.`,
     }
   }
   const unanswered = work.items.filter(({ id }) => !claim.feedback.some((answer) => answer.item === id))
   if (unanswered.length > 0) {
     return {
-      final: false,
+      maxRejections: MAX_REJECTIONS,
       message: `Every feedback item needs a decision and a reply. Missing: ${unanswered.map(({ id }) => id).join(', ')}. Finish again with all of them.`,
     }
   }
@@ -120,10 +128,19 @@ async function findProblem(
   })
   await log.check('verification', verification)
   if (checkPassed(verification)) return undefined
+  return redTests(verification, log.run.baseline)
+}
+
+function redTests(verification: CheckResult, baseline: CheckResult | undefined): Problem {
   const how = verification.timedOut ? 'ran out of time' : `failed with exit code ${verification.exitCode ?? 'unknown'}`
+  const output = verification.output.slice(-MAX_FEEDBACK_CHARACTERS)
+  const redBefore = baseline !== undefined && !checkPassed(baseline)
+  const hint = redBefore
+    ? ' They failed before your change, too: mend what your plan is about, and finish again if the rest is not part of it.'
+    : ''
   return {
-    final: false,
-    message: `The tests were run on your change in a fresh copy and ${how} (${verification.command}):\n\n${verification.output.slice(-MAX_FEEDBACK_CHARACTERS)}`,
+    maxRejections: redBefore ? MAX_REJECTIONS_WHEN_RED_BEFORE : MAX_REJECTIONS,
+    message: `The tests were run on your change in a fresh copy and ${how} (${verification.command}).${hint}\n\n${output}`,
   }
 }
 

@@ -13,7 +13,7 @@ if [ "$phase" = start ]; then
     exit 1
   fi
   mkdir -p "$scratch" && cd "$scratch" || exit 1
-  rm -f lock command.* chunk.* count.* pid.* relay.* saved.* killed.* forget.* input.*
+  rm -f lock command.* chunk.* count.* pid.* relay.* killed.* forget.* input.*
   # State outlives a channel: a fresh one goes on with the folder and environment of the last command that ended.
   if ! [ -s current ] || ! read -r current <current || ! [ -s "state.$current" ]; then
     DEVBOT_CWD=$workspace
@@ -36,7 +36,10 @@ run='
 _devbot_scratch=$1 _devbot_id=$2 _devbot_workspace=$3 _devbot_call=$DEVBOT_CALL
 set --
 unset LC_ALL
-read -r _devbot_current <"$_devbot_scratch/current"
+# Another command may be just about to write it: then it is empty for a moment. State 0 is the one at the start.
+_devbot_current= _devbot_try=0
+while [ -z "$_devbot_current" ] && [ $((_devbot_try += 1)) -le 1000 ]; do read -r _devbot_current <"$_devbot_scratch/current"; done
+: "${_devbot_current:=0}"
 . "$_devbot_scratch/state.$_devbot_current"
 DEVBOT_CALL=$_devbot_call _devbot_oldpwd=${OLDPWD-}
 export DEVBOT_CALL
@@ -49,7 +52,8 @@ _devbot_save() {
   DEVBOT_CWD=$PWD
   export DEVBOT_CWD
   if [ -n "${OLDPWD-}" ]; then export OLDPWD; fi
-  export -p >"$_devbot_scratch/state.$_devbot_id" && echo >"$_devbot_scratch/saved.$_devbot_id"
+  export -p >"$_devbot_scratch/state.$_devbot_id" || return
+  if ! [ -e "$_devbot_scratch/killed.$_devbot_id" ]; then echo "$_devbot_id" >"$_devbot_scratch/current"; fi
 }
 trap _devbot_save EXIT
 . "$_devbot_scratch/command.$_devbot_id"
@@ -89,9 +93,7 @@ command_call() {
   DEVBOT_CALL=$tag.$1. setsid sh -c "$run" devbot "$scratch" "$1" "$workspace" </dev/null 2>&1 3<&- 4>&- 9<&- &
   echo $! >"$scratch/pid.$1"
   wait $!
-  code=$?
-  if [ -e "$scratch/saved.$1" ] && ! [ -e "$scratch/killed.$1" ]; then echo "$1" >"$scratch/current"; fi
-  send 'exit %s %s\n' "$1" "$code"
+  send 'exit %s %s\n' "$1" $?
 }
 
 # Passes output on in full blocks; a shorter one means that every writer is gone. Once the worker has what it wants, the
@@ -121,11 +123,12 @@ mark_call() {
 
 # sweep FROM TO: removes the files of old calls. One that is still under way makes anew what it needs.
 sweep() {
+  # Empty while a command writes it: then there is a later sweep.
   cd "$scratch" && read -r current <current || return
   old=$1 last=$2
   set --
   while [ "$old" -le "$last" ]; do
-    set -- "$@" "command.$old" "chunk.$old" "count.$old" "pid.$old" "relay.$old" "saved.$old" "killed.$old" "forget.$old"
+    set -- "$@" "command.$old" "chunk.$old" "count.$old" "pid.$old" "relay.$old" "killed.$old" "forget.$old"
     [ "$old" = "$current" ] || set -- "$@" "state.$old"
     old=$((old + 1))
   done
@@ -207,7 +210,7 @@ unstored= swept=$((first_id - 1))
 send 'ready 1\n'
 while IFS=' ' read -r verb id first second <&3; do
   # Without its scratch folder the channel cannot work: it ends, and the next one makes it again.
-  [ -s "$scratch/current" ] || exit 1
+  [ -e "$scratch/lock" ] && [ -e "$scratch/current" ] || exit 1
   case $verb in
   exec)
     printf '%b' "$first" >"$scratch/command.$id"

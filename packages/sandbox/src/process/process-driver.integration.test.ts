@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { generous, makeDriver, processesWith, sh, specForTests, tarOf, text } from '../testing/make-sandbox.ts'
@@ -130,6 +130,21 @@ describe('createProcessDriver', () => {
     await expect(sandbox.exec('true', generous)).rejects.toMatchObject(gone)
     await expect(sandbox.run('true', generous)).rejects.toMatchObject(gone)
     await sandbox[Symbol.asyncDispose]()
+  })
+
+  it('keeps the channel in a folder of its own when there is one, and removes and reaps that too', async () => {
+    const options = { rootDirectory: made.root, pathEnvironment: PATH, instance: 'test' }
+    const scratchDirectory = join(made.root, 'scratch')
+    const driver = createProcessDriver({ ...options, scratchDirectory })
+    const sandbox = await driver.create(specForTests)
+    const left = readdirSync(scratchDirectory).map((instance) => join(scratchDirectory, instance))
+    expect(left.flatMap((folder) => readdirSync(folder)).length).toBe(1)
+    expect(await sh(sandbox, 'echo works')).toBe('works\n')
+    await sandbox[Symbol.asyncDispose]()
+    expect(left.flatMap((folder) => readdirSync(folder))).toEqual([])
+    for (const folder of left) mkdirSync(join(folder, '4194999-1-0123456789ab'))
+    expect(await driver.reap()).toBe(0)
+    expect(left.flatMap((folder) => readdirSync(folder))).toEqual([])
   })
 
   it('stops everything when the lifetime is over', async () => {

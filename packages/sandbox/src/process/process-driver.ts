@@ -10,6 +10,11 @@ import { newSandboxId } from './sandbox-id.ts'
 export type ProcessDriverOptions = {
   /** Under it each sandbox gets a folder; made when missing. */
   readonly rootDirectory: string
+  /**
+   * A folder in memory (`/dev/shm`) for the tool channel's small files, where each call makes five: on a disk they can cost
+   * more than the command. Absent: in the sandbox's folder.
+   */
+  readonly scratchDirectory?: string
   /** The PATH of the sandboxes; the only thing they share with the machine's environment. */
   readonly pathEnvironment: string
   /** DEVBOT_INSTANCE: the driver reaps only its own instance's sandboxes. */
@@ -27,15 +32,17 @@ export type ProcessDriverOptions = {
  */
 export function createProcessDriver(options: ProcessDriverOptions): SandboxDriver {
   const folder = instanceFolder(resolve(options.rootDirectory), options.instance)
+  const scratch = options.scratchDirectory && instanceFolder(resolve(options.scratchDirectory), options.instance)
   return {
     name: 'process',
     async create(spec, signal) {
       assertWanted(signal)
-      await mkdir(folder, { recursive: true, mode: 0o700 })
+      for (const made of [folder, scratch ?? folder]) await mkdir(made, { recursive: true, mode: 0o700 })
       const id = await newSandboxId()
       const engine = await createProcessEngine({
         id,
         folder: join(folder, id),
+        ...(scratch && { scratchFolder: join(scratch, id) }),
         pathEnvironment: options.pathEnvironment,
       })
       const sandbox = await createSandbox(engine, spec.limits.maxMinutes)
@@ -43,7 +50,10 @@ export function createProcessDriver(options: ProcessDriverOptions): SandboxDrive
       assertWanted(signal)
       return sandbox
     },
-    reap: () => reapDeadSandboxes(folder),
+    async reap() {
+      if (scratch) await reapDeadSandboxes(scratch)
+      return await reapDeadSandboxes(folder)
+    },
   }
 }
 

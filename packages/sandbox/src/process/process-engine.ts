@@ -13,17 +13,21 @@ const MAX_OPEN_FILES = 4096
 /** What a shell answers for a program that does not exist. */
 const NOT_FOUND_EXIT_CODE = 127
 
-type ProcessEngineOptions = { readonly id: string; readonly folder: string; readonly pathEnvironment: string }
+type ProcessEngineOptions = {
+  readonly id: string
+  readonly folder: string
+  /** Another folder for the tool channel's small files; made and removed with the sandbox. */
+  readonly scratchFolder?: string
+  readonly pathEnvironment: string
+}
 
 /** A folder with the sandbox's workspace, home, temporary and scratch folders, and processes that carry its mark. */
-export async function createProcessEngine({
-  id,
-  folder,
-  pathEnvironment,
-}: ProcessEngineOptions): Promise<SandboxEngine> {
+export async function createProcessEngine(options: ProcessEngineOptions): Promise<SandboxEngine> {
+  const { id, folder, pathEnvironment } = options
+  const scratch = options.scratchFolder ?? join(folder, 'scratch')
   const workspace = join(folder, 'workspace')
   const [home, temporary] = [join(folder, 'home'), join(folder, 'tmp')]
-  await makeFolders([folder, workspace, home, temporary])
+  await makeFolders([folder, workspace, home, temporary, scratch])
   const environment = {
     PATH: pathEnvironment,
     HOME: home,
@@ -43,7 +47,7 @@ export async function createProcessEngine({
 
   return {
     workspace,
-    scratch: join(folder, 'scratch'),
+    scratch,
     async start(argv) {
       if (removed) throw gone('it was removed')
       started += 1
@@ -57,6 +61,7 @@ export async function createProcessEngine({
     async remove() {
       removed = true
       await killAll()
+      await removeFolder(scratch)
       await removeFolder(folder)
     },
   }
