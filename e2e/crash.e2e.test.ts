@@ -1,0 +1,90 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type Stack, startStack, waitFor } from '@devbot/demo'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { recordedReview, signedDelivery } from './src/deliveries.ts'
+import { worldOf } from './src/world.ts'
+
+describe('services that are killed and a Redis that goes away', () => {
+  let stack: Stack
+  let world: ReturnType<typeof worldOf>
+
+  beforeAll(async () => {
+    stack = await startStack()
+    world = worldOf(stack)
+  })
+  afterAll(() => stack?.stop())
+
+  it('ends well with one branch and one pull request when the worker is killed in the middle of a run', async () => {
+    await world.writePlan('slow.md', '---\ntest: node --version\n---\n# Slow\n\nreplay: slow\n')
+    await waitFor(
+      'the agent to be in its fifth turn',
+      async () => ((await stack.ledger.listTasks(1))[0]?.progress?.turn ?? 0) >= 5,
+    )
+    await stack.service('worker').kill()
+    await stack.service('worker').start()
+    const task = await world.settled('slow.md', 'in-review', 120_000)
+    const ours = [...(await world.branches()).keys()].filter((name) => name.startsWith('agent/'))
+    expect(ours).toEqual([task.branch])
+    expect(await world.pulls()).toHaveLength(1)
+    expect(await world.commits(task.branch)).toHaveLength(1)
+  })
+
+  it('keeps the money of the killed attempt in the task’s account', async () => {
+    const task = await world.settled('slow.md', 'in-review')
+    const details = await stack.ledger.details(task.id)
+    expect(details?.runs.length).toBeGreaterThanOrEqual(2)
+    expect(details?.runs.every((run) => run.costMicroUsd > 0)).toBe(true)
+  })
+
+  it('goes on with the push it had announced when the worker is killed between announcing and finishing it', async () => {
+    stack.github.addFault({
+      match: { method: 'POST', pathPattern: '/git-receive-pack$' },
+      action: 'delay',
+      delayMs: 3_000,
+    })
+    await world.writePlan('between.md', '---\ntest: node --version\n---\n# Between\n\nreplay: rename-delete-binary\n')
+    const { id } = await world.until(
+      'between.md',
+      'to have announced its push',
+      (task) => task.publication !== undefined,
+    )
+    await stack.service('worker').kill()
+    stack.github.clearFaults()
+    const runsBefore = (await stack.ledger.details(id))?.runs.length
+    await stack.service('worker').start()
+    const task = await world.settled('between.md', 'in-review', 120_000)
+    expect((await stack.ledger.details(id))?.runs.length).toBe(runsBefore)
+    expect(await world.commits(task.branch)).toHaveLength(1)
+    expect((await world.pulls()).filter((pull) => pull.head.ref === task.branch)).toHaveLength(1)
+  })
+
+  it('answers 503 while Redis is away, keeps the plan file, and takes both up afterwards', async () => {
+    await stack.redis.kill()
+    const review = signedDelivery(
+      'pull_request_review',
+      recordedReview({ branch: 'agent/somewhere-1', number: 900 }),
+      stack.webhookSecret,
+    )
+    const away = await fetch(stack.webhookUrl(), review)
+    expect(away.status).toBe(503)
+    await writeFile(
+      join(stack.plansDirectory, 'later.md'),
+      '---\ntest: node --version\n---\n# Later\n\nreplay: rename-delete-binary\n',
+    )
+    await new Promise((resolve) => setTimeout(resolve, 1_000))
+    await stack.redis.restart()
+    const again = await waitFor('the ingress to store again', async () => {
+      const response = await fetch(stack.webhookUrl(), review)
+      return response.status === 202 ? response : undefined
+    })
+    expect(await again.json()).toMatchObject({ status: 'queued' })
+    await world.settled('later.md', 'in-review', 120_000)
+    expect((await world.tasks()).filter((task) => task.planPath === 'later.md')).toHaveLength(1)
+  })
+
+  it('stops each service in good order on SIGTERM', async () => {
+    for (const name of ['watcher', 'webhook-ingress', 'worker'] as const)
+      expect(await stack.service(name).stop()).toBe(0)
+  })
+})
