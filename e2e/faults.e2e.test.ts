@@ -1,7 +1,10 @@
+import type { Task } from '@devbot/contracts'
 import { type Stack, startStack } from '@devbot/demo'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { worldOf } from './src/world.ts'
 
+/** Held with its report written; the push that was announced stays announced. */
+const isHeld = (task: Task) => task.status === 'held' && !task.reportDue
 const plan = (name: string) => `---\ntest: node --version\n---\n# ${name}\n\nreplay: rename-delete-binary (${name})\n`
 
 describe('a model, a GitHub and a git that fail once', () => {
@@ -69,14 +72,14 @@ describe('a model, a GitHub and a git that fail once', () => {
       times: 50,
     })
     await world.writePlan('refused.md', plan('refused'))
-    const task = await world.settled('refused.md', 'held', 120_000)
+    const task = await world.until('refused.md', 'to be held', isHeld)
     expect(task.statusReason).toMatch(/403|permission|grant/i)
     expect(await world.report('refused.md')).toContain(`devbot start ${task.id}`)
     stack.github.clearFaults()
   })
 
   it('goes on from where it was once the person says start', async () => {
-    const held = await world.settled('refused.md', 'held')
+    const held = await world.until('refused.md', 'to be held', isHeld)
     const runs = (await stack.ledger.details(held.id))?.runs.length
     await stack.ledger.addToInbox(held.id, { kind: 'start-requested', id: 'start-1' })
     const task = await world.settled('refused.md', 'in-review', 120_000)

@@ -44,13 +44,11 @@ describe('who may steer, and the loop without webhooks', () => {
   it('does not answer talk between people', async () => {
     const { id, pullRequest } = await world.settled(PLAN, 'in-review')
     const asked = stack.model.requests().length
-    await world
-      .as('reviewer')
-      .issues.createComment({
-        ...repository,
-        issue_number: pullRequest?.number ?? 0,
-        body: 'Nice. Let us talk about it on Monday.',
-      })
+    await world.as('reviewer').issues.createComment({
+      ...repository,
+      issue_number: pullRequest?.number ?? 0,
+      body: 'Nice. Let us talk about it on Monday.',
+    })
     await waitFor('the comment to be dropped', async () =>
       (await stack.ledger.details(id))?.feedback.some(
         ({ item, state }) => item.kind === 'conversation-comment' && state === 'dropped',
@@ -59,13 +57,20 @@ describe('who may steer, and the loop without webhooks', () => {
     expect(stack.model.requests()).toHaveLength(asked)
   })
 
-  it('works off a writer’s review that no webhook announced, once', async () => {
+  it('works off a writer’s review that no webhook announced, once, on top of what a person pushed meanwhile', async () => {
     const { pullRequest, branch } = await world.settled(PLAN, 'in-review')
+    await world.pushCommit(branch, 'NOTES.md', 'by hand\n', 'Notes by hand')
     await world.requestChanges('reviewer', pullRequest?.number ?? 0, review.body, review.comments)
     await world.roundDone(PLAN, 1)
     await new Promise((resolve) => setTimeout(resolve, 3_000))
     expect((await world.taskOf(PLAN))?.rounds).toBe(1)
-    expect(await world.commits(branch)).toHaveLength(2)
+    const commits = await world.commits(branch)
+    expect(commits.map((line) => line.split(' ').slice(1).join(' '))).toEqual([
+      expect.stringMatching(/^DevBot /),
+      'ada Notes by hand',
+      expect.stringMatching(/^DevBot /),
+    ])
+    expect(await world.show(branch, 'NOTES.md')).toBe('by hand\n')
     expect(stack.model.violations()).toEqual([])
   })
 
@@ -102,11 +107,6 @@ describe('who may steer, and the loop without webhooks', () => {
         ({ item, state }) => item.body === 'from a recorded payload' && state === 'dropped',
       ),
     )
-  })
-
-  it('builds on a commit that a person pushed to the branch', async () => {
-    const { branch } = await world.settled(PLAN, 'in-review')
-    expect(branch).toBeDefined()
   })
 
   it('ends when a person closes the pull request, and leaves the branch', async () => {

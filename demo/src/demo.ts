@@ -24,6 +24,8 @@ export type Print = (line: string) => void
  * is real but GitHub and the model, which are stand-ins on this machine. Returns once all of it was seen.
  */
 export async function runDemo(options: {
+  /** Ends the demo early; everything that was started is stopped. */
+  readonly signal: AbortSignal
   readonly directory: string
   readonly print: Print
   readonly pause?: () => Promise<void>
@@ -34,6 +36,8 @@ export async function runDemo(options: {
   await mkdir(plansDirectory, { recursive: true })
   heading(print, 'Starting Redis, a local GitHub, a replayed model, watcher, ingress and worker')
   await using stack = await startStack({ plansDirectory })
+  options.signal.throwIfAborted()
+  options.signal.addEventListener('abort', () => void stack.stop())
   print(
     'No container engine is used: the sandbox is the process driver, which does not isolate. Here it runs only the demo.',
   )

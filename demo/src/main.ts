@@ -5,20 +5,25 @@ import { runDemo } from './demo.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const keepOpen = process.argv.includes('--keep')
+const interrupted = new AbortController()
+process.once('SIGINT', () => interrupted.abort())
+process.once('SIGTERM', () => interrupted.abort())
 
 try {
   await runDemo({
     directory: join(root, '.devbot', 'demo'),
     print: (line) => process.stdout.write(`${line}\n`),
+    signal: interrupted.signal,
     ...(keepOpen ? { pause: untilInterrupted } : {}),
   })
   process.stdout.write('\nDone: a plan became a reviewed pull request. Everything that was started has been stopped.\n')
 } catch (error) {
-  process.stderr.write(`\nThe demo failed: ${error instanceof Error ? error.message : String(error)}\n`)
-  process.exitCode = 1
+  const why = interrupted.signal.aborted ? 'interrupted; everything that was started has been stopped' : String(error)
+  process.stderr.write(`\nThe demo did not end well: ${why}\n`)
+  process.exitCode = interrupted.signal.aborted ? 130 : 1
 }
 
 async function untilInterrupted(): Promise<void> {
   process.stdout.write('\nEverything keeps running: open the addresses above in a browser. Ctrl-C ends it.\n')
-  await once(process, 'SIGINT')
+  if (!interrupted.signal.aborted) await once(interrupted.signal, 'abort')
 }

@@ -63,6 +63,15 @@ export function worldOf(stack: Stack) {
       withClone(stack, async (git) =>
         (await git('log', '--format=%H %an %s', `origin/HEAD..origin/${branch}`)).trim().split('\n'),
       ),
+    /** A person's commit on a branch, pushed with git. */
+    pushCommit: (branch: string, path: string, text: string, message: string) =>
+      withClone(stack, async (git, folder) => {
+        await git('checkout', '--quiet', branch)
+        await writeFile(join(folder, path), text)
+        await git('add', path)
+        await git('-c', 'user.name=ada', '-c', 'user.email=ada@timespan.example', 'commit', '--quiet', '-m', message)
+        await git('push', '--quiet', 'origin', branch)
+      }),
     show: (branch: string, path: string) => withClone(stack, (git) => git('show', `origin/${branch}:${path}`)),
     requestChanges: (
       who: 'reviewer' | 'outsider',

@@ -20,7 +20,7 @@ export async function cloneSummary(stack: Stack): Promise<string> {
 /** Runs `work` with git in a fresh mirror of all branches; the token travels in the process' environment only. */
 export async function withClone<T>(
   stack: Stack,
-  work: (git: (...args: string[]) => Promise<string>) => Promise<T>,
+  work: (git: (...args: string[]) => Promise<string>, folder: string) => Promise<T>,
 ): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), 'devbot-clone-'))
   const header = `Authorization: Basic ${Buffer.from(`reviewer:${stack.tokens.reviewer}`).toString('base64')}`
@@ -38,7 +38,7 @@ export async function withClone<T>(
     const [owner = '', name = ''] = REPOSITORY.split('/')
     await git('clone', '--quiet', stack.github.gitUrl(owner, name), 'clone')
     const inClone = (...args: string[]) => git('-C', 'clone', ...args)
-    return await work(inClone)
+    return await work(inClone, join(folder, 'clone'))
   } finally {
     await rm(folder, { recursive: true, force: true })
   }

@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
@@ -39,11 +39,6 @@ export async function readSampleHistory(): Promise<readonly HistoryCommit[]> {
 
 function readState(path: string): Promise<Uint8Array> {
   return readFile(join(folder, /@\d+$/.test(path) ? 'earlier' : 'files', path))
-}
-
-/** Names of the plans that come with the demo. */
-export async function samplePlans(): Promise<readonly string[]> {
-  return (await readdir(plansFolder)).filter((name) => name.endsWith('.md'))
 }
 
 export const plansFolder = fileURLToPath(new URL('../../plans/', import.meta.url))

@@ -44,7 +44,7 @@ describe('implementMessage', () => {
       ...implement,
       acceptance: [{ criterion: 'It is fast', command: 'npm run bench' }, { criterion: 'It is small' }],
     })
-    expect(message).toContain('- It is fast (checked with `npm run bench`)\n- It is small\n')
+    expect(message).toContain('- It is fast (try it with `npm run bench`)\n- It is small\n')
   })
 
   it('shows a failing baseline with its output as untrusted', () => {

@@ -105,7 +105,7 @@ function testCommandVariables(testCommand: string | undefined) {
 }
 
 function acceptanceLine({ criterion, command }: NonNullable<Plan['acceptance']>[number]): string {
-  return `- ${criterion}${command === undefined ? '' : ` (checked with \`${command}\`)`}`
+  return `- ${criterion}${command === undefined ? '' : ` (try it with \`${command}\`)`}`
 }
 
 function baselineText(baseline: NonNullable<ImplementMessageInput['baseline']>, fence: Fence): string {

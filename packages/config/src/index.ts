@@ -11,6 +11,7 @@ export {
   readVariable,
   secretVariable,
   type Variable,
+  VariableProblem,
   variable,
 } from './load-config.ts'
 export { createLogger, formsOf, type Logger, withoutSecrets } from './logger.ts'

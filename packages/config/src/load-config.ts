@@ -12,8 +12,8 @@ export type ConfigOf<Table extends VariableTable> = {
   readonly [Key in keyof Table]: Table[Key] extends Variable<infer T> ? T : never
 }
 
-/** What is wrong with one variable; never holds its value. */
-class VariableProblem extends Error {}
+/** What is wrong with one variable, for a `Variable` of a service's own; never holds its value. */
+export class VariableProblem extends Error {}
 
 /**
  * Reads all variables of a service at once. Throws one DevBotError of category `config` that names every variable that

@@ -3,8 +3,8 @@ import { planHashSchema } from './ids.ts'
 import type { InboxItem } from './inbox.ts'
 import { type Task, taskEnded } from './task.ts'
 
-/** Attempts in a row that may end in a passing trouble before a person is asked: with `backoffMs` about ten minutes. */
-export const MAX_FAILED_ATTEMPTS = 8
+/** Attempts in a row that may end in a passing trouble before a person is asked: with `backoffMs` about an hour and a half. */
+export const MAX_FAILED_ATTEMPTS = 24
 
 export type FoldedInbox = {
   readonly task: Task

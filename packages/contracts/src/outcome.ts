@@ -84,6 +84,8 @@ export const runRecordSchema = z.object({
   }),
   baseCommitId: z.string().optional(),
   commitId: z.string().optional(),
+  /** The tree of `commitId`. */
+  treeId: z.string().optional(),
   baseline: checkResultSchema.optional(),
   verification: checkResultSchema.optional(),
   finish: finishSchema.optional(),

@@ -16,3 +16,4 @@ export {
   type WorkspaceChange,
   type WorkspaceEntry,
 } from './select-change.ts'
+export { loadWantedPaths } from './wanted-paths.ts'

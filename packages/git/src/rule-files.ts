@@ -34,9 +34,18 @@ export async function loadBaseContents(
   const crlfCandidates = change.entries.flatMap((entry) =>
     entry.kind === 'file' && files.has(entry.path) && hasCrlf(entry.bytes) ? [entry.path] : [],
   )
-  const ruleFiles = await readAll(rulePaths, (path) => store.readFile(baseTreeId, path, MAX_RULE_FILE_BYTES))
+  const ruleFiles = await readRuleFiles(store, baseTreeId, rulePaths)
   const candidates = await readAll(crlfCandidates, (path) => store.readFile(baseTreeId, path, input.maxFileBytes))
   return { ruleFiles, crlfPaths: new Set([...candidates].flatMap(([path, bytes]) => (hasCrlf(bytes) ? [path] : []))) }
+}
+
+/** The contents of rule files of a tree, by path; one that is too large is left out. */
+export function readRuleFiles(
+  store: Pick<RepositoryStore, 'readFile'>,
+  treeId: Parameters<RepositoryStore['readFile']>[0],
+  paths: readonly string[],
+): Promise<ReadonlyMap<string, Uint8Array>> {
+  return readAll(paths, (path) => store.readFile(treeId, path, MAX_RULE_FILE_BYTES))
 }
 
 async function readAll(

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import {
   loadConfig,
@@ -16,6 +16,11 @@ import { z } from 'zod'
 export const root = fileURLToPath(new URL('../../../', import.meta.url))
 
 const httpUrl = z.url({ protocol: /^https?$/, error: 'expected an http or https address' })
+
+/** A folder of the settings: relative ones are meant from the checkout, wherever the person stands. */
+export function fromRoot(folder: string): string {
+  return resolve(root, folder)
+}
 
 /** Fills what the environment does not say from `.env`, as compose does. */
 export function readEnvFile(): void {
@@ -45,7 +50,10 @@ export const doctorSettings = {
   branchPrefix: sharedVariables.branchPrefix,
   redisUrl: sharedVariables.redisUrl,
   instance: sharedVariables.instance,
-  webhookSecrets: sharedVariables.webhookSecrets,
+  webhookSecrets: optionalSecretVariable('GITHUB_WEBHOOK_SECRET', {
+    minLength: 16,
+    expected: 'expected a random text of 16 characters or more; two comma-separated ones during rotation',
+  }),
   anthropicApiKey: optionalSecretVariable('ANTHROPIC_API_KEY', {
     minLength: 8,
     expected: "expected the model provider's API key",
@@ -68,5 +76,6 @@ export function readSetting<T>(setting: Variable<T>, env = process.env): T {
 
 /** The environment for a service that is started from here. */
 export function serviceEnvironment(changes: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
-  return { ...process.env, ...changes }
+  // Services started by hand share a machine: each takes a free port for health and metrics unless told otherwise.
+  return { OPS_PORT: '0', ...process.env, ...changes }
 }

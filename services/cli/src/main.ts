@@ -55,7 +55,15 @@ for (const [name, description] of [
   ['demo', 'see the whole loop run, without a key or an account'],
   ['test', 'run every check and test'],
 ] as const) {
-  command(name, description)
+  command(name, description).action(
+    answer(async () => {
+      throw new DevBotError({
+        category: 'invalid-input',
+        code: 'launcher-command',
+        message: `say ./devbot ${name} (or npm run ${name}) in the checkout`,
+      })
+    }),
+  )
 }
 
 await program.parseAsync()
@@ -68,7 +76,8 @@ function answer<Args extends unknown[]>(work: (...args: Args) => Promise<number>
     } catch (error) {
       const category = categoryOf(error)
       if (!(error instanceof DevBotError)) throw error
-      output().answer(
+      const failure = createOutput(program.opts().json === true, (text) => process.stderr.write(text))
+      failure.answer(
         { error: { code: error.code, category, message: error.message } },
         () => `devbot: ${error.message}`,
       )

@@ -21,8 +21,12 @@ describe('loadIngressConfig', () => {
     expect(allowedRepositoriesOf(config)).toEqual(['octo/hello'])
   })
 
-  it('takes the list of repositories instead of the one', () => {
-    expect(allowedRepositoriesOf(loadIngressConfig({ ...good, ALLOWED_REPOS: 'a/b, c/d' }))).toEqual(['a/b', 'c/d'])
+  it('takes the list of repositories beside the one', () => {
+    expect(allowedRepositoriesOf(loadIngressConfig({ ...good, ALLOWED_REPOS: 'a/b, c/d' }))).toEqual([
+      'octo/hello',
+      'a/b',
+      'c/d',
+    ])
   })
 
   it.each([

@@ -1,5 +1,5 @@
 import { type ConfigOf, configError, integerVariable, loadConfig, sharedVariables } from '@devbot/config'
-import { type RepositoryName, repositoryNameSchema } from '@devbot/contracts'
+import type { RepositoryName } from '@devbot/contracts'
 import { MIN_SECRET_LENGTH, webhookSecretsIn } from './webhook-secrets.ts'
 
 const table = {
@@ -27,8 +27,7 @@ export function loadIngressConfig(env: Readonly<Record<string, string | undefine
   return config
 }
 
-/** ALLOWED_REPOS, or the one repository. */
+/** REPO_NAME and what ALLOWED_REPOS adds to it. */
 export function allowedRepositoriesOf(config: IngressConfig): readonly RepositoryName[] {
-  const names = config.allowedRepositories.length > 0 ? config.allowedRepositories : [config.repository]
-  return names.map((name) => repositoryNameSchema.parse(name))
+  return [...new Set([config.repository, ...config.allowedRepositories])]
 }

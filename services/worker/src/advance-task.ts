@@ -10,12 +10,13 @@ import {
 } from '@devbot/contracts'
 import { completePublication } from './complete-publication.ts'
 import type { WorkerDeps } from './deps.ts'
-import { feedbackRowFor } from './feedback-rows.ts'
+import { feedbackRowFor, withoutOwn } from './feedback-rows.ts'
 import { implementPlan } from './implement-plan.ts'
 import { type OwnedTask, ownTask } from './own-task.ts'
 import { recordStatus } from './record-status.ts'
 import { reviewPullRequest } from './review-pull-request.ts'
 import { writeTaskReport } from './stages/report.ts'
+import { untilTomorrow } from './until-tomorrow.ts'
 
 /** Steps one wake-up may take before the task goes back to the due set: a bound, far above what any story needs. */
 const MAX_STEPS = 50
@@ -29,11 +30,7 @@ type Rest = { readonly dueAtMs: number; readonly reason: string } | undefined
 export async function advanceTask(deps: WorkerDeps, taskId: TaskId, shutdown: AbortSignal): Promise<void> {
   await ownTask(deps, taskId, shutdown, async (owned) => {
     for (let step = 0; step < MAX_STEPS; step++) {
-      await takeInInbox(deps, owned)
-      const decision = decideNext(owned.task, deps.now())
-      if (decision.kind === 'rest') return undefined
-      if (decision.kind === 'wait') return { dueAtMs: decision.untilMs, reason: decision.reason }
-      const rest = await actAndCatch(deps, owned, decision)
+      const rest = await takeStep(deps, owned)
       if (rest !== 'go-on') return rest
     }
     throw new DevBotError({
@@ -44,25 +41,33 @@ export async function advanceTask(deps: WorkerDeps, taskId: TaskId, shutdown: Ab
   })
 }
 
+/** One step: what happened since, one decision, one action. */
+async function takeStep(deps: WorkerDeps, owned: OwnedTask): Promise<Rest | 'go-on'> {
+  try {
+    await takeInInbox(deps, owned)
+    const decision = decideNext(owned.task, deps.now())
+    if (decision.kind === 'rest') return undefined
+    if (decision.kind === 'wait') return { dueAtMs: decision.untilMs, reason: decision.reason }
+    return await act(deps, owned, decision)
+  } catch (error) {
+    return handleFailure(deps, owned, error)
+  }
+}
+
 async function takeInInbox(deps: WorkerDeps, owned: OwnedTask): Promise<void> {
   const snapshot = await deps.ledger.snapshot(owned.task.id)
   if (snapshot === undefined || snapshot.inbox.length === 0) return
   const folded = foldInbox(snapshot.task, snapshot.inbox, deps.now())
-  if (folded.feedback.length > 0) await deps.ledger.addFeedback(owned.ownership, folded.feedback.map(feedbackRowFor))
+  if (folded.feedback.length > 0) {
+    const others = withoutOwn(folded.feedback, await deps.github.login())
+    await deps.ledger.addFeedback(owned.ownership, others.map(feedbackRowFor))
+  }
   await owned.save(folded.task, {
     inboxIds: snapshot.inbox.map((item) => item.id),
     ...(folded.planText === undefined ? {} : { planText: folded.planText }),
   })
   if (folded.task.status !== snapshot.task.status) await recordStatus(owned)
   owned.rearm()
-}
-
-async function actAndCatch(deps: WorkerDeps, owned: OwnedTask, decision: Decision): Promise<Rest | 'go-on'> {
-  try {
-    return await act(deps, owned, decision)
-  } catch (error) {
-    return handleFailure(deps, owned, error)
-  }
 }
 
 async function act(deps: WorkerDeps, owned: OwnedTask, decision: Decision): Promise<Rest | 'go-on'> {
@@ -78,8 +83,7 @@ async function act(deps: WorkerDeps, owned: OwnedTask, decision: Decision): Prom
       await completePublication(deps, owned)
       return 'go-on'
     case 'implement':
-      await implementPlan(deps, owned)
-      return 'go-on'
+      return (await untilTomorrow(deps)) ?? (await implementPlan(deps, owned))
     case 'review':
       return reviewPullRequest(deps, owned)
     case 'rest':
@@ -92,7 +96,7 @@ async function act(deps: WorkerDeps, owned: OwnedTask, decision: Decision): Prom
 async function handleFailure(deps: WorkerDeps, owned: OwnedTask, error: unknown): Promise<Rest | 'go-on'> {
   const category = categoryOf(error)
   const { task } = owned
-  if (category === 'cancelled') return handleStop(deps, error)
+  if (category === 'cancelled') return handleStop(deps, owned, error)
   if (error instanceof DevBotError && error.code === 'ownership-lost') throw error
   deps.log.error({ taskId: task.id, error }, 'a step of the task failed')
   const code = error instanceof DevBotError ? error.code : 'bug'
@@ -116,8 +120,10 @@ async function handleFailure(deps: WorkerDeps, owned: OwnedTask, error: unknown)
 }
 
 /** A stop from outside: after a look into the inbox the task goes on, or another process goes on with it. */
-function handleStop(deps: WorkerDeps, error: unknown): Rest | 'go-on' {
-  const code = error instanceof DevBotError ? error.code : ''
+function handleStop(deps: WorkerDeps, { signal }: OwnedTask, error: unknown): Rest | 'go-on' {
+  // Whatever the stopped part threw, the signal says why it was stopped.
+  const reason: unknown = signal.aborted ? signal.reason : error
+  const code = reason instanceof DevBotError ? reason.code : ''
   if (code === 'task-may-have-ended') return 'go-on'
   if (code === 'worker-stopping') return { dueAtMs: deps.now(), reason: 'worker-stopping' }
   throw error

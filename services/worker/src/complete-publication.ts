@@ -4,6 +4,7 @@ import {
   holdTask,
   type Publication,
   parseCommitTrailers,
+  parsePullRequestMarker,
   type RunRecord,
   replyMarkerFor,
   type Task,
@@ -83,6 +84,7 @@ async function giveWay(deps: WorkerDeps, owned: OwnedTask, store: RepositoryStor
         : `the branch ${task.branch} exists on GitHub and is not DevBot's; delete or rename it, or give the plan another branch, then start the task again`,
     ),
   )
+  await recordStatus(owned)
   return false
 }
 
@@ -96,20 +98,25 @@ async function openPullRequest(
   if (task.pullRequest !== undefined) return
   const { plan } = await planOf(deps, task.id, task.planPath)
   const draft = isDraft(plan, run)
-  const found = (await deps.github.pullRequestsOfBranch(task.repository, task.branch)).find(
-    (pull) => pull.headInRepository,
+  const found = (await deps.github.pullRequestsOfBranch(task.repository, task.branch)).find((pull) =>
+    isOurs(pull, task),
   )
   const pull = found ?? (await createPullRequest(deps, owned, run, { draft, base: task.baseBranch ?? defaultBranch }))
-  await owned.save({
-    ...task,
-    status: 'in-review',
-    pullRequest: { number: pull.number, url: pull.url, draft: pull.draft },
-  })
-  await owned.record({ kind: 'pull-request-opened', number: pull.number, url: pull.url, draft: pull.draft })
-  if (plan.labels !== undefined && plan.labels.length > 0)
+  // Before the pull request is recorded: after a crash it is found again and these are repeated, which is harmless.
+  if (plan.labels !== undefined && plan.labels.length > 0) {
     await deps.github.addLabels(task.repository, pull.number, plan.labels)
-  if (plan.reviewers !== undefined && plan.reviewers.length > 0)
+  }
+  if (plan.reviewers !== undefined && plan.reviewers.length > 0) {
     await deps.github.requestReviewers(task.repository, pull.number, plan.reviewers)
+  }
+  const { number, url } = pull
+  await owned.save({ ...task, status: 'in-review', pullRequest: { number, url, draft: pull.draft } })
+  await owned.record({ kind: 'pull-request-opened', number, url, draft: pull.draft })
+}
+
+/** An open one from this branch, or an ended one that carries this task's marker: a person's close is not undone. */
+function isOurs(pull: PullRequest, task: Task): boolean {
+  return pull.headInRepository && (pull.state === 'open' || parsePullRequestMarker(pull.body)?.taskId === task.id)
 }
 
 function createPullRequest(

@@ -7,13 +7,40 @@ import {
   numberVariable,
   optionalSecretVariable,
   optionalVariable,
+  type Secret,
   secretVariable,
   sharedVariables,
+  type Variable,
+  VariableProblem,
   variable,
 } from '@devbot/config'
 import { z } from 'zod'
 
 const httpUrl = z.url({ protocol: /^https?$/, error: 'expected an http or https address' })
+
+export type GitHubCredentials =
+  | { readonly kind: 'token'; readonly token: Secret }
+  | { readonly kind: 'app'; readonly appId: string; readonly privateKey: Secret }
+
+const githubToken = optionalSecretVariable('GITHUB_TOKEN', { minLength: 8, expected: 'expected a GitHub token' })
+const githubAppId = optionalVariable('GITHUB_APP_ID', z.string().regex(/^\d{1,12}$/, "expected the app's number"))
+const githubAppPrivateKey = optionalSecretVariable('GITHUB_APP_PRIVATE_KEY', {
+  minLength: 64,
+  expected: "expected the app's private key in PEM format",
+})
+
+/** An app where there is one, else the token; one of them has to be there. */
+const githubCredentials: Variable<GitHubCredentials> = {
+  name: 'GITHUB_TOKEN',
+  read: (env) => {
+    const appId = githubAppId.read(env)
+    const privateKey = githubAppPrivateKey.read(env)
+    if (appId !== undefined && privateKey !== undefined) return { kind: 'app', appId, privateKey }
+    const token = githubToken.read(env)
+    if (token !== undefined) return { kind: 'token', token }
+    throw new VariableProblem('missing; set it, or GITHUB_APP_ID together with GITHUB_APP_PRIVATE_KEY')
+  },
+}
 
 const table = {
   redisUrl: sharedVariables.redisUrl,
@@ -40,12 +67,7 @@ const table = {
     z.enum(['native'], 'expected native (text comes with a later version)'),
     'native',
   ),
-  githubToken: optionalSecretVariable('GITHUB_TOKEN', { minLength: 8, expected: 'expected a GitHub token' }),
-  githubAppId: optionalVariable('GITHUB_APP_ID', z.string().regex(/^\d{1,12}$/, "expected the app's number")),
-  githubAppPrivateKey: optionalSecretVariable('GITHUB_APP_PRIVATE_KEY', {
-    minLength: 64,
-    expected: "expected the app's private key in PEM format",
-  }),
+  github: githubCredentials,
   githubApiUrl: variable('GITHUB_API_URL', httpUrl, 'https://api.github.com'),
   githubServerUrl: variable('GITHUB_SERVER_URL', httpUrl, 'https://github.com'),
   reconcileSeconds: integerVariable('RECONCILE_SECONDS', { min: 1, max: 86_400, default: 120 }),
@@ -66,19 +88,8 @@ export type WorkerConfig = ConfigOf<typeof table>
 /** The worker's settings. Throws category `config` naming every variable that is missing or malformed. */
 export function loadWorkerConfig(env = process.env): WorkerConfig {
   const config = loadConfig(env, table)
-  const problems = crossChecks(config)
-  if (problems.length > 0) throw configError(problems)
-  return config
-}
-
-function crossChecks(config: WorkerConfig): string[] {
-  const problems: string[] = []
-  const hasApp = config.githubAppId !== undefined && config.githubAppPrivateKey !== undefined
-  if (config.githubToken === undefined && !hasApp) {
-    problems.push('GITHUB_TOKEN: missing; set it, or GITHUB_APP_ID together with GITHUB_APP_PRIVATE_KEY')
-  }
   if (config.modelsAllowed.length > 0 && !config.modelsAllowed.includes(config.model)) {
-    problems.push('DEVBOT_MODEL: not in MODELS_ALLOWED; add it there or choose one of them')
+    throw configError(['DEVBOT_MODEL: not in MODELS_ALLOWED; add it there or choose one of them'])
   }
-  return problems
+  return config
 }

@@ -1,6 +1,10 @@
+import { existsSync } from 'node:fs'
 import { DevBotError } from '@devbot/contracts'
 import { assertProcessDriverAllowed, createProcessDriver, type SandboxDriver } from '@devbot/sandbox'
 import type { WorkerConfig } from './config.ts'
+
+/** A file system in memory, where Linux has it: the tool channel's small files are made there in no time. */
+const MEMORY_FOLDER = '/dev/shm'
 
 /** The driver the operator chose. Throws category `config` for one that may not or cannot run here. */
 export function createSandboxDriver(config: WorkerConfig, directory: string): SandboxDriver {
@@ -17,7 +21,12 @@ export function createSandboxDriver(config: WorkerConfig, directory: string): Sa
     githubUrl: config.githubServerUrl,
     githubApiUrl: config.githubApiUrl,
   })
-  return createProcessDriver({ rootDirectory: directory, instance: config.instance, pathEnvironment: sandboxPath() })
+  return createProcessDriver({
+    rootDirectory: directory,
+    instance: config.instance,
+    pathEnvironment: sandboxPath(),
+    ...(existsSync(MEMORY_FOLDER) ? { scratchDirectory: MEMORY_FOLDER } : {}),
+  })
 }
 
 /** Programs a process sandbox finds: the machine's, and the Node that runs DevBot first. */

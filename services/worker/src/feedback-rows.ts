@@ -6,6 +6,11 @@ export function feedbackRowFor(item: FeedbackItem): FeedbackRow {
   return { item, state: 'open' }
 }
 
+/** Our own replies come back as comments and reviews; they are no feedback, and nobody needs to read that they were dropped. */
+export function withoutOwn(items: readonly FeedbackItem[], ownLogin: string): readonly FeedbackItem[] {
+  return items.filter(({ author }) => !sameLogin(author, ownLogin))
+}
+
 export type FeedbackJudgement = {
   /** Asked for by somebody who may steer: the next round, oldest first. */
   readonly round: readonly FeedbackRow[]

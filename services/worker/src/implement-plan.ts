@@ -16,7 +16,7 @@ import { workWithAgent } from './work-with-agent.ts'
  * sandbox, setup and baseline get ready beside it. What happens on GitHub is only announced here, and carried out by
  * `completePublication`: a crash at any point is carried on from or started over, never done twice.
  */
-export async function implementPlan(deps: WorkerDeps, owned: OwnedTask): Promise<void> {
+export async function implementPlan(deps: WorkerDeps, owned: OwnedTask): Promise<'go-on'> {
   const { plan, text } = await planOf(deps, owned.task.id, owned.task.planPath)
   const model = modelForPlan(deps.settings, plan)
   await withRunLog(deps, owned, { kind: 'implement', model }, async (log) => {
@@ -48,8 +48,10 @@ export async function implementPlan(deps: WorkerDeps, owned: OwnedTask): Promise
       await announcePublication(deps, owned, log, { source, change: end.change, outcome: end.outcome })
     } else {
       await log.end(end.outcome)
-      await owned.save(endTask(owned.task, 'given-up', `${end.reason}; nothing had been changed`, deps.now()))
+      const lost = end.change === undefined ? 'what it had changed was not kept' : 'nothing had been changed'
+      await owned.save(endTask(owned.task, 'given-up', `${end.reason}; ${lost}`, deps.now()))
       await recordStatus(owned)
     }
   })
+  return 'go-on'
 }

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { RepositoryName } from '@devbot/contracts'
+import { DevBotError, type RepositoryName } from '@devbot/contracts'
 import { openRepositoryStore, type RepositoryStore } from '@devbot/git'
 import type { GitHubClient, RepositoryFacts } from '@devbot/github'
 import type { Repositories } from './deps.ts'
@@ -15,9 +15,11 @@ export function openRepositories(options: {
   readonly serverUrl: string
   readonly directory: string
   readonly author: { readonly name: string; readonly email: string }
+  /** Repositories DevBot may touch, whatever a record says. */
+  readonly allowed: readonly RepositoryName[]
   readonly now: () => number
 }): Repositories {
-  const { github, serverUrl, directory, author, now } = options
+  const { allowed, github, serverUrl, directory, author, now } = options
   const facts = new Map<RepositoryName, { readonly facts: RepositoryFacts; readonly untilMs: number }>()
   const stores = new Map<string, Promise<RepositoryStore>>()
 
@@ -45,8 +47,18 @@ export function openRepositories(options: {
   }
   return {
     open: async (name) => {
+      assertAllowed(name, allowed)
       const repository = await factsOf(name)
       return { facts: repository, store: await storeOf(repository) }
     },
   }
+}
+
+function assertAllowed(name: RepositoryName, allowed: readonly RepositoryName[]): void {
+  if (allowed.some((other) => other.toLowerCase() === name.toLowerCase())) return
+  throw new DevBotError({
+    category: 'permission',
+    code: 'repository-not-allowed',
+    message: `${name} is not among the repositories DevBot may touch (REPO_NAME, ALLOWED_REPOS); add it there, then start the task again`,
+  })
 }

@@ -26,8 +26,7 @@ export function openWorkspace(
   const opening = (async () => {
     made = await deps.sandboxes.create(sandboxSpec(deps, owned, 'agent', log.run.id), owned.signal)
     await made.importTree(work.source.store.exportTree(work.source.startTreeId))
-    if (work.plan.setup !== undefined)
-      await log.stage('setup', () => runSetup(made, work.plan.setup ?? '', owned.signal))
+    if (work.plan.setup !== undefined) await log.stage('setup', () => runSetup(made, work.plan, owned.signal))
     await made.markSetupDone()
     await initThrowawayRepository(made)
     return made
@@ -43,8 +42,9 @@ export function openWorkspace(
   }
 }
 
-async function runSetup(sandbox: Sandbox | undefined, command: string, signal: AbortSignal): Promise<void> {
-  const result = await sandbox?.exec(command, {
+async function runSetup(sandbox: Sandbox | undefined, plan: Work['plan'], signal: AbortSignal): Promise<void> {
+  const result = await sandbox?.run(plan.setup ?? '', {
+    ...(plan.workdir === undefined ? {} : { cwd: plan.workdir }),
     timeoutMs: SETUP_TIMEOUT_MS,
     maxOutputBytes: MAX_SETUP_OUTPUT_BYTES,
     signal,

@@ -1,10 +1,11 @@
 import { endTask, type FeedbackRow, holdTask } from '@devbot/contracts'
 import type { Permission } from '@devbot/github'
 import type { WorkerDeps } from './deps.ts'
-import { authorsToAsk, feedbackRowFor, judgeFeedback } from './feedback-rows.ts'
+import { authorsToAsk, feedbackRowFor, judgeFeedback, withoutOwn } from './feedback-rows.ts'
 import type { OwnedTask } from './own-task.ts'
 import { recordStatus } from './record-status.ts'
 import { reviseFromFeedback } from './revise-from-feedback.ts'
+import { untilTomorrow } from './until-tomorrow.ts'
 
 /**
  * Looks at the pull request as GitHub has it now, whatever webhooks said or did not say: it may have ended, and people
@@ -40,7 +41,11 @@ export async function reviewPullRequest(
         ),
       )
       await recordStatus(owned)
-    } else await reviseFromFeedback(deps, owned, pull, round)
+      return 'go-on'
+    }
+    const tomorrow = await untilTomorrow(deps)
+    if (tomorrow !== undefined) return tomorrow
+    await reviseFromFeedback(deps, owned, pull, round)
     return 'go-on'
   }
   if (owned.task.failedAttempts > 0) await owned.save(settled(owned.task))
@@ -57,8 +62,7 @@ async function collectFeedback(deps: WorkerDeps, owned: OwnedTask, pullNumber: n
     deps.github.listFeedback(owned.task.repository, pullNumber),
     deps.github.login(),
   ])
-  // Our own replies are no feedback; nobody needs to read in the report that they were dropped.
-  const items = listed.filter(({ author }) => author.toLowerCase() !== ownLogin.toLowerCase())
+  const items = withoutOwn(listed, ownLogin)
   const added = new Set(await deps.ledger.addFeedback(owned.ownership, items.map(feedbackRowFor)))
   for (const item of items.filter(({ id }) => added.has(id))) {
     await owned.record({ kind: 'feedback-received', feedbackId: item.id, author: item.author })

@@ -8,6 +8,7 @@ import { revisePrompt } from './first-message.ts'
 import { modelForPlan } from './model-for-plan.ts'
 import type { OwnedTask } from './own-task.ts'
 import { recordStatus } from './record-status.ts'
+import { deliveredVerification } from './report/facts.ts'
 import { withRunLog } from './run-log.ts'
 import { planOf, prepareRevise } from './stages/prepare.ts'
 import { testCommandFor } from './test-command.ts'
@@ -41,6 +42,8 @@ export async function reviseFromFeedback(
       planEdited: owned.task.planEdited,
     })
 
+    const before = deliveredVerification((await deps.ledger.details(owned.task.id))?.runs ?? [])
+
     const end = await workWithAgent(deps, owned, log, {
       kind: 'revise',
       plan,
@@ -50,6 +53,7 @@ export async function reviseFromFeedback(
       firstMessage,
       delimiter,
       items,
+      before,
     })
 
     if (end.kind === 'finished') {

@@ -114,6 +114,7 @@ async function startRunLog(
     end: async (outcome) => {
       run = { ...run, outcome, endedAtMs: deps.now() }
       await log.save()
+      await addToTask(deps, owned)
       const detail = 'reason' in outcome ? outcome.reason : 'detail' in outcome ? outcome.detail : undefined
       await owned.record({
         kind: 'run-end',
@@ -134,4 +135,16 @@ async function startRunLog(
     progress,
   )
   return log
+}
+
+/** The task's own sums, over all its runs, killed ones included. */
+async function addToTask(deps: Pick<WorkerDeps, 'ledger'>, owned: OwnedTask): Promise<void> {
+  const runs = (await deps.ledger.details(owned.task.id))?.runs ?? []
+  const sum = (of: (run: RunRecord) => number) => runs.reduce((total, run) => total + of(run), 0)
+  await owned.save({
+    ...owned.task,
+    turns: sum((run) => run.turns),
+    costMicroUsd: sum((run) => run.costMicroUsd),
+    workMs: sum((run) => (run.endedAtMs ?? run.startedAtMs) - run.startedAtMs),
+  })
 }

@@ -24,9 +24,8 @@ const SWEEP_BATCH = 100
 
 /** Builds the worker's parts and starts them: jobs, sweeper, reaper, retention, health. */
 export async function startWorker(config: WorkerConfig): Promise<RunningService & { readonly log: Logger }> {
-  const secrets = [config.redisUrl, config.anthropicApiKey, config.githubToken, config.githubAppPrivateKey].filter(
-    (secret) => secret !== undefined,
-  )
+  const githubSecret = config.github.kind === 'token' ? config.github.token : config.github.privateKey
+  const secrets = [config.redisUrl, config.anthropicApiKey, githubSecret]
   const log = createLogger({ service: 'worker', level: config.logLevel, secrets })
   const dataDirectory = resolve(config.dataDirectory)
   const redis = { redisUrl: config.redisUrl.reveal(), instance: config.instance }
@@ -47,12 +46,13 @@ export async function startWorker(config: WorkerConfig): Promise<RunningService 
       serverUrl: config.githubServerUrl,
       directory: join(dataDirectory, 'repositories'),
       author: { name: 'DevBot', email: 'devbot@devbot.invalid' },
+      allowed: [config.repository, ...config.allowedRepositories],
       now: Date.now,
     }),
     sandboxes,
     modelFor: modelsFor(config),
     settings: settingsFor(config),
-    secrets: secrets.filter((secret) => secret !== config.redisUrl),
+    secrets: [config.anthropicApiKey, githubSecret],
     log,
     now: Date.now,
     random: Math.random,
@@ -90,15 +90,9 @@ export async function startWorker(config: WorkerConfig): Promise<RunningService 
   }
 }
 
-function githubAuth(config: WorkerConfig): Parameters<typeof createGitHubClient>[0]['auth'] {
-  const { githubToken, githubAppId, githubAppPrivateKey } = config
-  if (githubAppId !== undefined && githubAppPrivateKey !== undefined) {
-    return { kind: 'app', appId: githubAppId, privateKey: () => newest(githubAppPrivateKey) }
-  }
-  return {
-    kind: 'token',
-    token: () => (githubToken === undefined ? '' : newest(githubToken)),
-  }
+function githubAuth({ github }: WorkerConfig): Parameters<typeof createGitHubClient>[0]['auth'] {
+  if (github.kind === 'token') return { kind: 'token', token: () => newest(github.token) }
+  return { kind: 'app', appId: github.appId, privateKey: () => newest(github.privateKey) }
 }
 
 /** The secret as its file has it now, so that rotation needs no restart. */

@@ -36,6 +36,8 @@ export type Work = {
   readonly test: TestCommand | undefined
   readonly firstMessage: string
   readonly delimiter: string
+  /** The test run on the tree the run starts from, where there is one already. */
+  readonly before?: CheckResult | undefined
   /** The round's items; each needs an answer. */
   readonly items: readonly FeedbackItem[]
 }
@@ -63,7 +65,8 @@ export async function workWithAgent(deps: WorkerDeps, owned: OwnedTask, log: Run
   const judgeFinish = async (claim: FinishClaim): Promise<FinishVerdict> => {
     await baseline
     const judgement = await log.stage('verify', async () => {
-      const change = await collectChange(await workspace.sandbox(), work.source)
+      const change = await collectChange(await workspace.sandbox(), work.source).catch(tooLarge)
+      if ('maxRejections' in change) return { change: undefined, problem: change }
       log.change({ refusedPaths: [...change.refused], finish: withoutSecretsIn(deps, claim) })
       return { change, problem: await findProblem(deps, owned, log, work, claim, change) }
     })
@@ -71,7 +74,7 @@ export async function workWithAgent(deps: WorkerDeps, owned: OwnedTask, log: Run
     if (problem !== undefined) {
       rejections += 1
       if (rejections <= problem.maxRejections) return { kind: 'rejected', message: problem.message }
-      if (problem.neverAccepted) throw secretError()
+      if (problem.neverAccepted !== undefined) throw problem.neverAccepted
     }
     believed = judgement.change
     return { kind: 'accepted' }
@@ -90,8 +93,8 @@ export async function workWithAgent(deps: WorkerDeps, owned: OwnedTask, log: Run
 type Problem = {
   readonly message: string
   readonly maxRejections: number
-  /** Ends the run instead of being taken as it is. */
-  readonly neverAccepted?: true
+  /** What ends the run instead of the claim being taken as it is. */
+  readonly neverAccepted?: DevBotError
 }
 
 async function findProblem(
@@ -106,7 +109,7 @@ async function findProblem(
   if (secrets.length > 0) {
     return {
       maxRejections: MAX_REJECTIONS,
-      neverAccepted: true,
+      neverAccepted: secretError(),
       message: `These places hold a value that must never be published: ${secrets.map(({ place }) => place).join(', ')}. Remove it, then finish again.`,
     }
   }
@@ -128,7 +131,17 @@ async function findProblem(
   })
   await log.check('verification', verification)
   if (checkPassed(verification)) return undefined
-  return redTests(verification, log.run.baseline)
+  return redTests(verification, log.run.baseline ?? work.before)
+}
+
+/** A change beyond the ceilings is something the agent can mend: a build folder, a download. */
+function tooLarge(error: unknown): Problem {
+  if (!(error instanceof DevBotError) || error.category !== 'invalid-input') throw error
+  return {
+    maxRejections: MAX_REJECTIONS,
+    neverAccepted: error,
+    message: `${error.message}. Remove what does not belong to the change, or add it to .gitignore, then finish again.`,
+  }
 }
 
 function redTests(verification: CheckResult, baseline: CheckResult | undefined): Problem {

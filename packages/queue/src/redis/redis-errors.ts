@@ -46,7 +46,7 @@ function unavailable(address: string, cause: unknown): DevBotError {
   return new DevBotError({
     category: 'transient',
     code: 'ledger-unavailable',
-    message: `expected an answer from Redis at ${address}, but: ${describe(cause)}; it is tried again`,
+    message: `expected an answer from Redis at ${address}, but: ${describe(cause)}`,
     cause: withoutArguments(cause),
   })
 }

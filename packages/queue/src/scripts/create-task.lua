@@ -9,7 +9,8 @@ if newest ~= expectedNewest or lastGeneration ~= expectedGeneration then return 
 if newest ~= '' and field(newest, 'ended') ~= '1' then return { 'changed' } end
 
 local branchOwner = redis.call('HGET', key('branches'), repository .. '\n' .. branch)
-if branchOwner then return { 'branch-taken', branchOwner } end
+-- A plan's own branch stays its own over its generations.
+if branchOwner and branchOwner ~= newest then return { 'branch-taken', branchOwner } end
 if taskExists(id) then return { 'id-taken' } end
 
 redis.call('SETNX', key('schema'), '1')

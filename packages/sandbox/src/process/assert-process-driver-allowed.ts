@@ -18,7 +18,7 @@ export function assertProcessDriverAllowed(addresses: ProcessDriverAddresses): v
     code: 'process-driver-not-allowed',
     message:
       'SANDBOX_DRIVER=process has no isolation and works only with a model and a GitHub on this machine ' +
-      `(localhost, 127.0.0.0/8, [::1]); not so: ${outside.map(([name]) => name).join(', ')}. Use SANDBOX_DRIVER=docker.`,
+      `(loopback: localhost, 127.0.0.0/8, [::1]); not so: ${outside.map(([name]) => name).join(', ')}`,
   })
 }
 

@@ -3,7 +3,7 @@ import { access, constants, stat } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { DevBotError } from '@devbot/contracts'
 import { createGitHubClient } from '@devbot/github'
-import { doctorSettings, readSetting } from '../config.ts'
+import { doctorSettings, fromRoot, readSetting } from '../config.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import type { Output } from '../output.ts'
 import { withLedger } from './with-ledger.ts'
@@ -72,7 +72,7 @@ async function lookAtGit(): Promise<string> {
 }
 
 async function lookAtPlanFolder(): Promise<string> {
-  const folder = readSetting(doctorSettings.plansDirectory)
+  const folder = fromRoot(readSetting(doctorSettings.plansDirectory))
   try {
     const found = await stat(folder)
     if (!found.isDirectory()) throw missing(`${folder} is not a folder; set AI_DOCS_DIR to the folder with the plans`)
@@ -137,8 +137,11 @@ async function lookAtModel(): Promise<string> {
 }
 
 async function lookAtWebhook(): Promise<string> {
-  readSetting(doctorSettings.webhookSecrets)
+  const missingSecret = readSetting(doctorSettings.webhookSecrets) === undefined
   return [
+    ...(missingSecret
+      ? ['not set: the ingress needs it; without webhooks DevBot looks at GitHub every RECONCILE_SECONDS.']
+      : []),
     "In GitHub's webhook form: payload URL https://<where the ingress is reached>/webhook, content type application/json,",
     'secret: the value of GITHUB_WEBHOOK_SECRET, events: pull requests, pull request reviews, pull request review comments, issue comments.',
     'Without a public address DevBot works too: it looks at GitHub every RECONCILE_SECONDS.',

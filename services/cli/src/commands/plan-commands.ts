@@ -2,7 +2,7 @@ import { constants } from 'node:fs'
 import { copyFile, mkdir, readFile } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { DevBotError, isPlanFileName, type ParsedPlan, parsePlan } from '@devbot/contracts'
-import { loadPlanConfig } from '../config.ts'
+import { fromRoot, loadPlanConfig } from '../config.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import type { Output } from '../output.ts'
 
@@ -24,8 +24,8 @@ export async function submitPlan(output: Output, file: string): Promise<ExitCode
     output.answer(parsed, () => problems(file, parsed))
     return EXIT.badInput
   }
-  const { plansDirectory } = loadPlanConfig()
-  await mkdir(plansDirectory, { recursive: true })
+  const plansDirectory = fromRoot(loadPlanConfig().plansDirectory)
+  await mkdir(plansDirectory, { recursive: true }).catch(notWritable(plansDirectory))
   const target = join(plansDirectory, name)
   if (resolve(target) !== resolve(file)) await copyWithoutOverwriting(file, target, content)
   output.answer(
@@ -39,12 +39,25 @@ async function copyWithoutOverwriting(file: string, target: string, content: Uin
   try {
     await copyFile(file, target, constants.COPYFILE_EXCL)
   } catch (error) {
-    if (!(error instanceof Error) || !('code' in error) || error.code !== 'EEXIST') throw error
+    if (!(error instanceof Error) || !('code' in error) || error.code !== 'EEXIST') return notWritable(target)(error)
     if (Buffer.from(await readFile(target)).equals(content)) return
     throw new DevBotError({
       category: 'invalid-input',
       code: 'plan-exists',
       message: `${target} is there already, with other content. Edit that file to change its plan, or submit under another name`,
+    })
+  }
+}
+
+/** Says which place cannot be written, and why. */
+function notWritable(path: string): (cause: unknown) => never {
+  return (cause) => {
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error'
+    throw new DevBotError({
+      category: 'config',
+      code: 'plan-folder-not-writable',
+      message: `${path} cannot be written (${code}); check AI_DOCS_DIR and who the folder belongs to`,
+      cause,
     })
   }
 }
@@ -72,8 +85,8 @@ async function readPlan(file: string): Promise<Uint8Array> {
 
 function problems(file: string, parsed: Extract<ParsedPlan, { ok: false }>): string {
   const lines = parsed.problems.map(
-    ({ field, line, problem, remedy }) =>
-      `${file}${line === undefined ? '' : `:${line}`}: ${field}: ${problem}\n    ${remedy}`,
+    ({ field, line, problem, remedy, paste }) =>
+      `${file}${line === undefined ? '' : `:${line}`}: ${field}: ${problem}\n    ${remedy}${paste === undefined ? '' : `\n    ${paste}`}`,
   )
   return `${lines.join('\n')}\n${parsed.problems.length} problem${parsed.problems.length === 1 ? '' : 's'}`
 }

@@ -10,6 +10,7 @@ export async function runServiceProcess(
 ): Promise<number> {
   const child = spawn(process.execPath, [join(root, 'services', name, 'src', 'main.ts')], {
     stdio: 'inherit',
+    cwd: root,
     env: serviceEnvironment(env),
   })
   const forward = (signal: NodeJS.Signals) => child.kill(signal)

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { DevBotError, type TaskId, taskIdSchema } from '@devbot/contracts'
 import { connectLedger, createTaskQueue, type Ledger, type TaskQueue } from '@devbot/queue'
-import { loadLedgerConfig } from '../config.ts'
+import { fromRoot, loadLedgerConfig } from '../config.ts'
 
 /** Opens the ledger for one command. */
 export async function withLedger<T>(work: (ledger: Ledger) => Promise<T>): Promise<T> {
@@ -9,7 +9,7 @@ export async function withLedger<T>(work: (ledger: Ledger) => Promise<T>): Promi
   const ledger = await connectLedger({
     redisUrl: config.redisUrl.reveal(),
     instance: config.instance,
-    bodyDirectory: join(config.dataDirectory, 'bodies'),
+    bodyDirectory: join(fromRoot(config.dataDirectory), 'bodies'),
   })
   try {
     return await work(ledger)

@@ -1,5 +1,17 @@
-import { type CheckResult, checkPassed, type FileChange } from '@devbot/contracts'
+import { type CheckResult, checkPassed, type FileChange, type RunRecord } from '@devbot/contracts'
 import { codeSpan } from './publishable-text.ts'
+
+/** The newest test run on exactly the tree that was delivered last; a run on another tree proves nothing about it. */
+export function deliveredVerification(runs: readonly RunRecord[]): CheckResult | undefined {
+  const treeId = runs.findLast((run) => run.commitId !== undefined)?.treeId
+  if (treeId === undefined) return runs.findLast((run) => run.verification !== undefined)?.verification
+  return runs.findLast((run) => run.verification?.treeId === treeId)?.verification
+}
+
+/** The test run on the base, from the newest run that made one. */
+export function newestBaseline(runs: readonly RunRecord[]): CheckResult | undefined {
+  return runs.findLast((run) => run.baseline !== undefined)?.baseline
+}
 
 /** Counts for the report's front matter; a rename counts as a modification. */
 export function changeCounts(changes: readonly FileChange[]): {
@@ -32,7 +44,7 @@ export function checkSentence(check: CheckResult | undefined): string {
 
 /** What the two checks mean together, in one word a reviewer can act on. */
 export function checkVerdict(baseline: CheckResult | undefined, verification: CheckResult | undefined): string {
-  if (verification === undefined) return 'not verified: no test command'
+  if (verification === undefined) return 'not verified: no test run on this tree'
   if (checkPassed(verification)) {
     if (baseline === undefined) return 'tests pass'
     return checkPassed(baseline) ? 'tests pass, before and after' : 'fixed: tests failed before and pass now'

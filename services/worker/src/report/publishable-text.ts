@@ -2,19 +2,26 @@
 const MAX_PROSE_LENGTH = 8000
 
 /**
- * Makes the agent's prose inert where GitHub renders it: no mention notifies anybody, no keyword closes an issue, no
- * command wakes another bot, no image or HTML is rendered, no hidden comment can pose as our marker. The words stay.
+ * Takes from the agent's prose what would act on GitHub in any text, a commit message included: mentions that notify,
+ * keywords that close issues, invisible and control characters. The words stay.
  */
-export function publishableText(text: string): string {
+export function withoutEffects(text: string): string {
   return text
     .normalize('NFC')
-    .slice(0, MAX_PROSE_LENGTH)
     .replace(/[\p{Cf}\u{E0000}-\u{E007F}]/gu, '')
     .replace(/[^\P{Cc}\n\t]/gu, '')
-    .replaceAll('<', '&lt;')
-    .replace(/!\[/g, '!\\[')
     .replace(/(^|[^\w`])@(?=[A-Za-z0-9])/g, '$1@\u200b')
     .replace(/\b(close[sd]?|fix(?:e[sd])?|resolve[sd]?)(:?\s+)(?=#|[\w.-]+\/[\w.-]+#|https?:)/gi, '$1$2\u200b')
+}
+
+/**
+ * Makes the agent's prose inert where GitHub renders it: as `withoutEffects`, and no command wakes another bot, no
+ * image or HTML is rendered, no hidden comment can pose as our marker.
+ */
+export function publishableText(text: string): string {
+  return withoutEffects(text.slice(0, MAX_PROSE_LENGTH))
+    .replaceAll('<', '&lt;')
+    .replace(/!\[/g, '!\\[')
     .replace(/^(\s*)\/(?=[a-z])/gim, '$1\\/')
 }
 

@@ -6,8 +6,16 @@ import {
   type RunRecord,
   type Task,
 } from '@devbot/contracts'
-import { changeCounts, changeLine, checkSentence, checkVerdict, dollars } from './facts.ts'
-import { codeSpan, publishableLine, publishableText } from './publishable-text.ts'
+import {
+  changeCounts,
+  changeLine,
+  checkSentence,
+  checkVerdict,
+  deliveredVerification,
+  dollars,
+  newestBaseline,
+} from './facts.ts'
+import { codeSpan, publishableLine, publishableText, withoutEffects } from './publishable-text.ts'
 
 /** Files listed in a pull request's body; the rest is counted, GitHub lists them anyway. */
 const MAX_LISTED_FILES = 50
@@ -17,9 +25,10 @@ export function pullRequestTitle(task: Task, run: RunRecord): string {
   return publishableLine(run.finish?.title ?? task.title, 120)
 }
 
-/** A pull request is a draft when the plan says so, or when no passing test run stands behind it. */
+/** A pull request is a draft when the plan says so, or when no passing run of the tests on its tree stands behind it. */
 export function isDraft(plan: { readonly status: string }, run: RunRecord): boolean {
-  return plan.status === 'draft' || (run.verification !== undefined && !checkPassed(run.verification))
+  const verification = deliveredVerification([run])
+  return plan.status === 'draft' || verification === undefined || !checkPassed(verification)
 }
 
 export function pullRequestBody(input: {
@@ -29,8 +38,8 @@ export function pullRequestBody(input: {
 }): string {
   const { task, runs, changes } = input
   const run = runs.findLast((candidate) => candidate.finish !== undefined) ?? runs.at(-1)
-  const baseline = runs.findLast((candidate) => candidate.baseline !== undefined)?.baseline
-  const verification = runs.findLast((candidate) => candidate.verification !== undefined)?.verification
+  const baseline = newestBaseline(runs)
+  const verification = deliveredVerification(runs)
   const counts = changeCounts(changes)
   const listed = changes.slice(0, MAX_LISTED_FILES).map(changeLine)
   const more = changes.length > listed.length ? [`- and ${changes.length - listed.length} more`] : []
@@ -47,11 +56,11 @@ export function pullRequestBody(input: {
 
 /** Subject from the agent's title, body from its summary, trailers from us. */
 export function commitMessage(task: Task, run: RunRecord): string {
-  const subject = (run.finish?.title ?? task.title)
+  const subject = withoutEffects(run.finish?.title ?? task.title)
     .replace(/[\p{Cc}\p{Cf}\s]+/gu, ' ')
     .trim()
     .slice(0, 100)
-  const body = (run.finish?.summary ?? 'Work in progress: the run ended before it was finished.')
+  const body = withoutEffects(run.finish?.summary ?? 'Work in progress: the run ended before it was finished.')
     .replace(/[^\P{Cc}\n]/gu, '')
     .replace(/^(DevBot-[\w-]+:|Co-authored-by:|Signed-off-by:)/gim, ' $1')
     .slice(0, 4000)

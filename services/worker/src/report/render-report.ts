@@ -7,7 +7,15 @@ import {
   type Task,
 } from '@devbot/contracts'
 import { stringify } from 'yaml'
-import { changeCounts, changeLine, checkSentence, checkVerdict, dollars } from './facts.ts'
+import {
+  changeCounts,
+  changeLine,
+  checkSentence,
+  checkVerdict,
+  deliveredVerification,
+  dollars,
+  newestBaseline,
+} from './facts.ts'
 import { codeBlock, codeSpan, publishableLine, publishableText } from './publishable-text.ts'
 
 export type ReportInput = {
@@ -70,7 +78,7 @@ function summary({ task, planText, runs }: ReportInput): string {
     `- Status: **${task.status}**${task.statusReason === undefined ? '' : ` (${publishableLine(task.statusReason, 1000)})`}`,
     `- Branch: ${codeSpan(task.branch)}${task.headCommitId === undefined ? ' (nothing pushed)' : ` at ${codeSpan(task.headCommitId)}`}`,
     `- Pull request: ${task.pullRequest === undefined ? 'none' : `${task.pullRequest.url}${task.pullRequest.draft ? ' (draft)' : ''}`}`,
-    `- Tests: ${checkVerdict(firstBaseline(runs), latestVerification(runs))}`,
+    `- Tests: ${checkVerdict(newestBaseline(runs), deliveredVerification(runs))}`,
     ...(last?.outcome === undefined ? [] : [`- Last run: ${outcomeSentence(last)}`]),
     ...planNotes(planText).map((note) => `- Note on the plan: ${publishableLine(note)}`),
     ...runs.flatMap((run) => run.notes).map((note) => `- Note: ${publishableLine(note)}`),
@@ -112,9 +120,9 @@ function filesChanged(changes: readonly FileChange[], delivered: RunRecord | und
 }
 
 function testingNotes(runs: readonly RunRecord[]): string {
-  const verification = latestVerification(runs)
+  const verification = deliveredVerification(runs)
   const facts = [
-    `- Before the change: ${checkSentence(firstBaseline(runs))}`,
+    `- Before the change: ${checkSentence(newestBaseline(runs))}`,
     `- After the change: ${checkSentence(verification)}`,
     ...(verification === undefined
       ? []
@@ -196,14 +204,6 @@ function latestChanges(runs: readonly RunRecord[]): readonly FileChange[] {
 
 function latestFinish(runs: readonly RunRecord[]): RunRecord['finish'] {
   return runs.findLast((run) => run.finish !== undefined)?.finish
-}
-
-function latestVerification(runs: readonly RunRecord[]): RunRecord['verification'] {
-  return runs.findLast((run) => run.verification !== undefined)?.verification
-}
-
-function firstBaseline(runs: readonly RunRecord[]): RunRecord['baseline'] {
-  return runs.findLast((run) => run.baseline !== undefined)?.baseline
 }
 
 function sum(runs: readonly RunRecord[], of: (run: RunRecord) => number): number {

@@ -86,10 +86,7 @@ async function drainNotes(deps: WorkerDeps, owned: OwnedTask, delimiter: string)
   if (snapshot === undefined || edits.length === 0) return []
   const folded = foldInbox(owned.task, edits, deps.now())
   if (folded.planText === undefined) return []
-  await owned.save(
-    { ...folded.task, planEdited: false },
-    { inboxIds: edits.map((item) => item.id), planText: folded.planText },
-  )
+  await owned.save(folded.task, { inboxIds: edits.map((item) => item.id), planText: folded.planText })
   return [editedPlanNote(folded.planText, delimiter)]
 }
 

@@ -67,9 +67,15 @@ export function sandboxSpec(
       diskBytes: 2 * 1024 ** 3,
       cpus: 2,
       processes: 512,
-      maxMinutes: deps.settings.maxMinutes,
+      maxMinutes: sandboxMinutes(deps.settings.maxMinutes, purpose),
     },
   }
+}
+
+/** A sandbox outlives what is done in it by a margin: the run's own deadline ends the run, with its work brought out. */
+function sandboxMinutes(runMinutes: number, purpose: 'agent' | 'check'): number {
+  const checkMinutes = (2 * CHECK_TIMEOUT_MS) / 60_000
+  return purpose === 'check' ? checkMinutes + 5 : runMinutes + checkMinutes + 15
 }
 
 /** Why a signal was aborted, as the error it carries. */

@@ -1,5 +1,5 @@
 import type { ObjectId, RunRecord } from '@devbot/contracts'
-import { loadBaseContents, selectChange } from '@devbot/git'
+import { loadBaseContents, loadWantedPaths, selectChange } from '@devbot/git'
 import type { Sandbox } from '@devbot/sandbox'
 import type { Source } from './prepare.ts'
 
@@ -17,8 +17,9 @@ export type CollectedChange = {
 /** Brings the sandbox's work out as bytes, judges it entry by entry, and builds the tree that is tested and pushed. */
 export async function collectChange(sandbox: Sandbox, source: Source): Promise<CollectedChange> {
   const { store, startTreeId } = source
-  const change = await sandbox.exportChange({ maxFiles: CEILINGS.maxFiles, maxBytes: CEILINGS.maxBytes })
   const baseEntries = await store.listTree(startTreeId)
+  const want = await loadWantedPaths(store, { baseTreeId: startTreeId, baseEntries })
+  const change = await sandbox.exportChange({ maxFiles: CEILINGS.maxFiles, maxBytes: CEILINGS.maxBytes, want })
   const baseContents = await loadBaseContents(store, {
     baseTreeId: startTreeId,
     baseEntries,

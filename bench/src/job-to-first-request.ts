@@ -1,0 +1,204 @@
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { RecordedEvent, Task } from '@devbot/contracts'
+import { REPOSITORY, type Stack, startStack } from '@devbot/demo'
+import { openRepositoryStore, type RepositoryStore } from '@devbot/git'
+import { type ModelGate, startModelGate } from './processes/model-gate.ts'
+import { submitPlan, waitForEnd } from './processes/submit-task.ts'
+import { type JobWatch, watchJobs } from './processes/watch-jobs.ts'
+import type { BenchResult } from './report/figure.ts'
+import { printResult, say } from './report/print-result.ts'
+import { median, medianFields } from './report/statistics.ts'
+
+const RUNS = 5
+const LARGE_FILES = 5_000
+const LARGE_REPOSITORY = 'timespan/large'
+const BRANCH = 'main'
+/** Sweeper and heartbeats come to rest. */
+const PAUSE_MS = 600
+
+/** The agent looks at nothing and says that nothing is to be done: the shortest run there is. */
+const trajectory = {
+  name: 'nothing',
+  match: 'bench: nothing',
+  turns: [
+    {
+      calls: [{ tool: 'finish', input: { title: 'Nothing to do', summary: 'Nothing to do.', testing_notes: 'None.' } }],
+    },
+  ],
+  repeatLast: true,
+}
+
+const STEPS = ['total', 'toRun', 'toPrepare', 'prepare', 'toRequest'] as const
+type Steps = Readonly<Record<(typeof STEPS)[number], number>>
+
+/** From the job's taking to the first model request, with the repository in the store. */
+export async function measureJobToFirstRequest(): Promise<BenchResult> {
+  const gate = await startModelGate()
+  try {
+    await using stack = await startStack({
+      without: ['watcher', 'webhook-ingress'],
+      trajectories: [trajectory],
+      env: { ANTHROPIC_BASE_URL: gate.url, ALLOWED_REPOS: `${REPOSITORY},${LARGE_REPOSITORY}` },
+    })
+    gate.forwardTo(stack.model.url)
+    await seedLargeRepository(stack)
+    const jobs = await watchJobs(stack.redis.url, stack.env.DEVBOT_INSTANCE ?? '')
+    try {
+      const sample = await measureRepository(stack, gate, jobs, { name: 'sample repository', repository: REPOSITORY })
+      const large = await measureRepository(stack, gate, jobs, {
+        name: `${LARGE_FILES} files`,
+        repository: LARGE_REPOSITORY,
+      })
+      return { figures: [sample.figure, large.figure], notes: [...sample.notes, ...large.notes] }
+    } finally {
+      await jobs.close()
+    }
+  } finally {
+    await gate.close()
+  }
+}
+
+async function measureRepository(
+  stack: Stack,
+  gate: ModelGate,
+  jobs: JobWatch,
+  { name, repository }: { readonly name: string; readonly repository: string },
+) {
+  const plan = (run: number) => ({
+    repository,
+    name: `${repository.replace('/', '-')}-${run}`,
+    text: `# Run ${run}\n\nbench: nothing\n`,
+  })
+  // The first run brings the repository into the store; it does not count.
+  const first = await waitForEnd(stack.ledger, await submit(stack, plan(0)))
+  const store = await openStore(stack, first)
+  const runs: Steps[] = []
+  const bare: number[] = []
+  const parts: Readonly<Record<string, number>>[] = []
+  for (let run = 1; run <= RUNS; run++) {
+    await sleep(PAUSE_MS)
+    bare.push(await timeBareFetch(store))
+    parts.push(await timeParts(store))
+    runs.push(await timeRun(stack, gate, jobs, plan(run)))
+  }
+  const steps = medianFields(runs, STEPS)
+  say(`  ${name}: ${steps.total.toFixed(0)} ms, a bare fetch ${median(bare).toFixed(0)} ms`)
+  return {
+    figure: {
+      name: `job taken -> first model request, ${name}`,
+      unit: 'ms' as const,
+      ours: steps.total,
+      baseline: { what: 'git fetch alone', value: median(bare) },
+      design: 150,
+    },
+    notes: [
+      `job -> first request, ${name} (medians of ${RUNS}): taking the task ${steps.toRun.toFixed(0)} ms, to stage prepare ${steps.toPrepare.toFixed(0)}, prepare ${steps.prepare.toFixed(0)}, from its end to the request's arrival ${steps.toRequest.toFixed(0)}.`,
+      `the same calls on the same store by themselves, ${name}: ${partNotes(parts)}.`,
+    ],
+  }
+}
+
+async function timeRun(
+  stack: Stack,
+  gate: ModelGate,
+  jobs: JobWatch,
+  plan: Parameters<typeof submit>[1],
+): Promise<Steps> {
+  const arrival = gate.nextRequest()
+  const task = await submit(stack, plan)
+  const requestAtMs = await arrival
+  await waitForEnd(stack.ledger, task)
+  const events = await stack.ledger.events(task.id)
+  const runAtMs = timeOf(events, (event) => event.kind === 'run-start')
+  const prepareAtMs = timeOf(events, (event) => event.kind === 'stage-start' && event.stage === 'prepare')
+  const preparedAtMs = timeOf(events, (event) => event.kind === 'stage-end' && event.stage === 'prepare')
+  const takenAtMs = jobs.seen('active').findLast(({ atMs }) => atMs <= runAtMs)?.atMs ?? Number.NaN
+  return {
+    total: requestAtMs - takenAtMs,
+    toRun: runAtMs - takenAtMs,
+    toPrepare: prepareAtMs - runAtMs,
+    prepare: preparedAtMs - prepareAtMs,
+    toRequest: requestAtMs - preparedAtMs,
+  }
+}
+
+function timeOf(events: readonly RecordedEvent[], is: (event: RecordedEvent['event']) => boolean): number {
+  const found = events.find(({ event }) => is(event))
+  if (found === undefined) throw new Error('expected the events of a whole run, one is missing')
+  return found.atMs
+}
+
+function submit(stack: Stack, plan: { readonly repository: string; readonly name: string; readonly text: string }) {
+  return submitPlan(
+    { ledger: stack.ledger, redisUrl: stack.redis.url, instance: stack.env.DEVBOT_INSTANCE ?? '' },
+    plan,
+  )
+}
+
+/** The worker's own bare store, opened a second time: which it allows. */
+async function openStore(stack: Stack, task: Task): Promise<RepositoryStore> {
+  return openRepositoryStore({
+    directory: join(stack.env.DEVBOT_DATA_DIR ?? '', 'repositories', `${task.repositoryId}.git`),
+    remoteUrl: `${stack.github.serverUrl}/${task.repository}.git`,
+    credentials: async () => ({ username: 'x-access-token', password: stack.tokens.bot }),
+    author: { name: 'Bench', email: 'bench@devbot.invalid' },
+    networkTimeoutMs: 60_000,
+  })
+}
+
+/** What no design that starts from the newest base can do without: asking the remote where the base is. */
+async function timeBareFetch(store: RepositoryStore): Promise<number> {
+  return (await timed(() => store.fetchBranch(BRANCH))).tookMs
+}
+
+/** What the worker asks of the store before the first request (prepare, test command, first message), one by one. */
+async function timeParts(store: RepositoryStore): Promise<Readonly<Record<string, number>>> {
+  const fetch = await timed(() => store.fetchBranch(BRANCH))
+  const asked = await timed(() => store.remoteHead(BRANCH))
+  const tree = await timed(() => store.treeOf(fetch.value))
+  const manifest = await timed(() => store.readFile(tree.value, 'package.json', 256 * 1024))
+  const list = await timed(() => store.listTree(tree.value))
+  const subjects = await timed(() => store.recentSubjects(fetch.value, 8))
+  const instructions = await timed(() => store.readFile(tree.value, 'AGENTS.md', 32 * 1024))
+  return {
+    'fetch of an unchanged base': fetch.tookMs,
+    'ls-remote instead': asked.tookMs,
+    'tree id': tree.tookMs,
+    'package.json': manifest.tookMs,
+    'whole file list': list.tookMs,
+    'recent subjects': subjects.tookMs,
+    'AGENTS.md': instructions.tookMs,
+  }
+}
+
+async function timed<T>(work: () => Promise<T>): Promise<{ readonly value: T; readonly tookMs: number }> {
+  const startedAt = performance.now()
+  const value = await work()
+  return { value, tookMs: performance.now() - startedAt }
+}
+
+function partNotes(parts: readonly Readonly<Record<string, number>>[]): string {
+  const names = Object.keys(parts[0] ?? {})
+  const medians = medianFields(parts, names)
+  return names.map((name) => `${name} ${(medians[name] ?? 0).toFixed(0)} ms`).join(', ')
+}
+
+/** Small files in folders of fifty, as source trees have them, and a manifest whose tests take no time. */
+async function seedLargeRepository(stack: Stack): Promise<void> {
+  const files: Record<string, string> = { 'package.json': '{"name":"large","scripts":{"test":"node -e 0"}}\n' }
+  for (let file = 1; file < LARGE_FILES; file++) {
+    files[`packages/part-${Math.floor(file / 50)}/src/file-${file}.ts`] =
+      `export const value${file} = ${file}\n`.repeat(60)
+  }
+  const [owner = '', name = ''] = LARGE_REPOSITORY.split('/')
+  await stack.github.seedRepository({
+    owner,
+    name,
+    defaultBranch: BRANCH,
+    visibility: 'public',
+    history: [{ message: 'Add everything', files }],
+  })
+}
+
+if (import.meta.main) await printResult(measureJobToFirstRequest)

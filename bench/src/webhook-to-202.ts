@@ -1,0 +1,198 @@
+import { execFile } from 'node:child_process'
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { planHashFor, repositoryNameSchema } from '@devbot/contracts'
+import { connectLedger } from '@devbot/queue'
+import { startRedis } from '@devbot/queue/testing'
+import { type SpawnedService, spawnService } from './processes/spawn-service.ts'
+import type { BenchResult } from './report/figure.ts'
+import { printResult, say } from './report/print-result.ts'
+import { medianFields } from './report/statistics.ts'
+import { type Load, type LoadResult, loadResultSchema } from './webhook/load-generator.ts'
+import { createReviewSigner, REPOSITORY } from './webhook/sample-review.ts'
+
+const ROUNDS = 3
+/** The design figure's rate. */
+const PER_SECOND = 500
+const WARM_UP_SECONDS = 2
+const FIXED_RATE_SECONDS = 5
+const FULL_THROTTLE_SECONDS = 3
+/** GitHub has many senders, each with its own connection. */
+const CONNECTIONS = 64
+const THROTTLE_CONNECTIONS = 16
+/** Enough that no inbox reaches its limit of 1,000 waiting items. */
+const TASKS = 60
+const INSTANCE = 'bench'
+const PROBOT_QUEUE = 'reviews'
+
+const FIELDS = ['p50', 'p95', 'p99', 'lagP95', 'cpuMs', 'top', 'topP95'] as const
+type Measured = Readonly<Record<(typeof FIELDS)[number], number>>
+
+/**
+ * Webhook to answer: the ingress beside Probot with one handler that enqueues, each as its own process on a fresh Redis
+ * that syncs every write, under the same deliveries from a third process, in turns.
+ */
+export async function measureWebhookTo202(): Promise<BenchResult> {
+  const ours: Measured[] = []
+  const probot: Measured[] = []
+  for (let round = 1; round <= ROUNDS; round++) {
+    for (const [name, results, start] of [
+      ['ingress', ours, startIngress],
+      ['probot', probot, startProbot],
+    ] as const) {
+      const measured = await measureService(start)
+      results.push(measured)
+      say(
+        `  round ${round} ${name}: p50 ${measured.p50.toFixed(1)}, p95 ${measured.p95.toFixed(1)}, p99 ${measured.p99.toFixed(1)} ms at ${PER_SECOND}/s (${measured.cpuMs.toFixed(2)} ms CPU each, generator late by ${measured.lagP95.toFixed(1)} ms); at most ${measured.top.toFixed(0)}/s`,
+      )
+    }
+  }
+  return toResult(medianFields(ours, FIELDS), medianFields(probot, FIELDS))
+}
+
+function toResult(ours: Measured, probot: Measured): BenchResult {
+  const line = (name: string, field: (typeof FIELDS)[number], unit: 'ms' | '/s', design?: number) => ({
+    name,
+    unit,
+    ours: ours[field],
+    baseline: { what: 'Probot', value: probot[field] },
+    design,
+  })
+  const bodyBytes = createReviewSigner('x'.repeat(16))({ id: 1, branch: 'agent/x', pullNumber: 1 }).body.length
+  return {
+    figures: [
+      line(`webhook -> 202 at ${PER_SECOND}/s, p50`, 'p50', 'ms'),
+      line(`webhook -> 202 at ${PER_SECOND}/s, p95`, 'p95', 'ms', 20),
+      line(`webhook -> 202 at ${PER_SECOND}/s, p99`, 'p99', 'ms'),
+      line(`webhook -> 202 at ${PER_SECOND}/s, CPU time of the service each`, 'cpuMs', 'ms'),
+      line('webhook -> 202 at full throttle, throughput', 'top', '/s'),
+      line('webhook -> 202 at full throttle, p95', 'topP95', 'ms'),
+    ],
+    notes: [
+      `webhook: a recorded pull_request_review of ${bodyBytes} bytes, signed, each with its own id; medians of ${ROUNDS} rounds in turns (${FIXED_RATE_SECONDS} s at ${PER_SECOND}/s on ${CONNECTIONS} connections, open loop; ${FULL_THROTTLE_SECONDS} s at full throttle on ${THROTTLE_CONNECTIONS}). Generator, service and Redis (appendfsync always) share the same cores.`,
+      'ingress: verifies, parses, checks the shape, stores the item in the inbox of its task and makes it due by one script, logs a line, answers 202. Probot: verifies, parses, makes an octokit for the event, runs one handler that adds a BullMQ job with the payload (id = delivery id), then answers.',
+    ],
+  }
+}
+
+type StartService = (options: { redisUrl: string; directory: string; secret: string }) => Promise<{
+  readonly service: SpawnedService
+  /** Deliveries that are in Redis. */
+  readonly stored: () => Promise<number>
+  readonly close: () => Promise<void>
+}>
+
+async function measureService(start: StartService): Promise<Measured> {
+  await using parts = new AsyncDisposableStack()
+  const directory = await mkdtemp(join(tmpdir(), 'devbot-bench-'))
+  parts.defer(() => rm(directory, { recursive: true, force: true }))
+  const redis = await startRedis()
+  parts.defer(() => redis.stop())
+  const secret = randomBytes(24).toString('hex')
+  const branches = await createTasks(redis.url)
+  const { service, stored, close } = await start({ redisUrl: redis.url, directory, secret })
+  parts.defer(close)
+  parts.defer(() => service.stop())
+
+  let answered = 0
+  const load = async (part: Pick<Load, 'seconds' | 'perSecond' | 'connections'>) => {
+    const url = `http://127.0.0.1:${service.port}/webhook`
+    const result = await runGenerator({ url, secret, branches, firstId: answered + 1, ...part })
+    answered += countAnswered(result)
+    return result
+  }
+  const fixedRate = { perSecond: PER_SECOND, connections: CONNECTIONS }
+  await load({ ...fixedRate, seconds: WARM_UP_SECONDS })
+  const cpuBefore = await service.cpuSeconds()
+  const { p50, p95, p99, lagP95 } = await load({ ...fixedRate, seconds: FIXED_RATE_SECONDS })
+  const cpuMs = ((await service.cpuSeconds()) - cpuBefore) / ((PER_SECOND * FIXED_RATE_SECONDS) / 1000)
+  const throttle = await load({ seconds: FULL_THROTTLE_SECONDS, connections: THROTTLE_CONNECTIONS })
+  const inRedis = await stored()
+  if (inRedis !== answered)
+    throw new Error(`${answered} deliveries were answered as taken, but ${inRedis} are in Redis`)
+  return { p50, p95, p99, lagP95, cpuMs, top: throttle.perSecond, topP95: throttle.p95 }
+}
+
+async function createTasks(redisUrl: string): Promise<string[]> {
+  const ledger = await connectLedger({ redisUrl, instance: INSTANCE })
+  try {
+    const branches: string[] = []
+    for (let task = 1; task <= TASKS; task++) {
+      const planText = `Plan ${task}`
+      const created = await ledger.createTask({
+        repository: repositoryNameSchema.parse(REPOSITORY),
+        planPath: `plan-${task}.md`,
+        planHash: planHashFor(planText),
+        planText,
+        title: planText,
+        priority: 'medium',
+        branchPrefix: 'agent/',
+      })
+      if (created.kind === 'created') branches.push(created.task.branch)
+    }
+    return branches
+  } finally {
+    await ledger.close()
+  }
+}
+
+const startIngress: StartService = async ({ redisUrl, directory, secret }) => {
+  const service = await spawnService({
+    program: 'services/webhook-ingress/src/main.ts',
+    logFile: join(directory, 'ingress.log'),
+    env: {
+      REDIS_URL: redisUrl,
+      DEVBOT_INSTANCE: INSTANCE,
+      REPO_NAME: REPOSITORY,
+      GITHUB_WEBHOOK_SECRET: secret,
+      PORT: '0',
+      OPS_PORT: '0',
+      LOG_LEVEL: 'info',
+    },
+  })
+  const ledger = await connectLedger({ redisUrl, instance: INSTANCE })
+  const stored = async () => {
+    const tasks = await ledger.listTasks(TASKS)
+    const details = await Promise.all(tasks.map(({ task }) => ledger.details(task.id)))
+    return details.reduce((sum, found) => sum + (found?.inboxCount ?? 0), 0)
+  }
+  return { service, stored, close: () => ledger.close() }
+}
+
+const startProbot: StartService = async ({ redisUrl, directory, secret }) => {
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  const port = new URL(redisUrl).port
+  const service = await spawnService({
+    program: 'bench/src/webhook/probot-service.ts',
+    logFile: join(directory, 'probot.log'),
+    env: {
+      REDIS_PORT: port,
+      WEBHOOK_SECRET: secret,
+      PRIVATE_KEY: privateKey.export({ type: 'pkcs1', format: 'pem' }).toString(),
+      QUEUE: PROBOT_QUEUE,
+    },
+  })
+  const { Queue } = await import('bullmq')
+  const queue = new Queue(PROBOT_QUEUE, { connection: { host: '127.0.0.1', port: Number(port) } })
+  return { service, stored: () => queue.getWaitingCount(), close: () => queue.close() }
+}
+
+const generator = fileURLToPath(new URL('webhook/load-generator.ts', import.meta.url))
+
+async function runGenerator(load: Load): Promise<LoadResult> {
+  const { stdout } = await promisify(execFile)(process.execPath, [generator, JSON.stringify(load)])
+  return loadResultSchema.parse(JSON.parse(stdout))
+}
+
+/** Everything must have been taken: the figure of a service that refuses is worth nothing. */
+function countAnswered({ statuses }: LoadResult): number {
+  const { 200: ok = 0, 202: accepted = 0, ...others } = statuses
+  if (Object.keys(others).length > 0) throw new Error(`expected only 200 and 202, got ${JSON.stringify(statuses)}`)
+  return ok + accepted
+}
+
+if (import.meta.main) await printResult(measureWebhookTo202)
