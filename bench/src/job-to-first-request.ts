@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { RecordedEvent, Task } from '@devbot/contracts'
 import { REPOSITORY, type Stack, startStack } from '@devbot/demo'
 import { openRepositoryStore, type RepositoryStore } from '@devbot/git'
+import { makeDataDirectory } from './processes/data-directory.ts'
 import { type ModelGate, startModelGate } from './processes/model-gate.ts'
 import { submitPlan, waitForEnd } from './processes/submit-task.ts'
 import { type JobWatch, watchJobs } from './processes/watch-jobs.ts'
@@ -36,10 +37,15 @@ type Steps = Readonly<Record<(typeof STEPS)[number], number>>
 export async function measureJobToFirstRequest(): Promise<BenchResult> {
   const gate = await startModelGate()
   try {
+    await using data = await makeDataDirectory()
     await using stack = await startStack({
       without: ['watcher', 'webhook-ingress'],
       trajectories: [trajectory],
-      env: { ANTHROPIC_BASE_URL: gate.url, ALLOWED_REPOS: `${REPOSITORY},${LARGE_REPOSITORY}` },
+      env: {
+        ANTHROPIC_BASE_URL: gate.url,
+        DEVBOT_DATA_DIR: data.path,
+        ALLOWED_REPOS: `${REPOSITORY},${LARGE_REPOSITORY}`,
+      },
     })
     gate.forwardTo(stack.model.url)
     await seedLargeRepository(stack)

@@ -37,10 +37,12 @@ describe('createRejectionFiles', () => {
     expect(await readdir(directory)).toEqual([])
   })
 
-  it.skipIf(process.getuid?.() !== 0)('gives the file to the owner of the folder', async () => {
-    await chown(directory, 1234, 1235)
+  it('gives the file to the owner of the folder', async () => {
+    // Only root can give a folder away; for everybody else the owner is the one who writes.
+    if (process.getuid?.() === 0) await chown(directory, 1234, 1235)
+    const { uid, gid } = await stat(directory)
     await createRejectionFiles(directory).write('a.md', [problem])
-    expect(await stat(at('a.rejected.md'))).toMatchObject({ uid: 1234, gid: 1235 })
+    expect(await stat(at('a.rejected.md'))).toMatchObject({ uid, gid })
   })
 
   it('never replaces or removes a file that somebody else wrote', async () => {
