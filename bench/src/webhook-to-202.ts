@@ -69,7 +69,7 @@ function toResult(ours: Measured, probot: Measured): BenchResult {
       line(`webhook -> 202 at ${PER_SECOND}/s, p95`, 'p95', 'ms', 20),
       line(`webhook -> 202 at ${PER_SECOND}/s, p99`, 'p99', 'ms'),
       line(`webhook -> 202 at ${PER_SECOND}/s, CPU time of the service each`, 'cpuMs', 'ms'),
-      line('webhook -> 202 at full throttle, throughput', 'top', '/s'),
+      line('webhook -> 202 at full throttle, throughput (more is better)', 'top', '/s'),
       line('webhook -> 202 at full throttle, p95', 'topP95', 'ms'),
     ],
     notes: [

@@ -54,8 +54,6 @@ async function measureWorker(round: number): Promise<Measured> {
   const oneRun = await sample(stack, SAMPLE_FOR_MS)
   await startRuns(stack, FURTHER_RUNS, `round-${round}-further`)
   const manyRuns = await sample(stack, SAMPLE_FOR_MS)
-  // The runs have many slow turns left: nobody waits for them.
-  await stack.service('worker').kill()
   const peak = Math.max(...oneRun, ...manyRuns)
   return { empty, idle: median(idle), oneRun: median(oneRun), manyRuns: median(manyRuns), peak }
 }

@@ -28,7 +28,8 @@ export async function runDemo(options: {
   readonly signal: AbortSignal
   readonly directory: string
   readonly print: Print
-  readonly pause?: () => Promise<void>
+  /** Waits before everything is stopped; gets a command that works meanwhile. */
+  readonly pause?: (command: string) => Promise<void>
 }): Promise<void> {
   const { directory, print } = options
   const plansDirectory = join(directory, 'ai-docs')
@@ -69,7 +70,7 @@ export async function runDemo(options: {
   print(await cloneSummary(stack))
   heading(print, `The report: ${join(plansDirectory, reportFileNameFor(PLAN))}`)
   print(await readFile(join(plansDirectory, reportFileNameFor(PLAN)), 'utf8'))
-  await options.pause?.()
+  await options.pause?.(`REDIS_URL=${stack.env.REDIS_URL} DEVBOT_INSTANCE=${stack.env.DEVBOT_INSTANCE} ./devbot tasks`)
 }
 
 /** Waits until a round is delivered and its report written; gives the pull request's number. */

@@ -23,7 +23,9 @@ try {
   process.exitCode = interrupted.signal.aborted ? 130 : 1
 }
 
-async function untilInterrupted(): Promise<void> {
-  process.stdout.write('\nEverything keeps running: open the addresses above in a browser. Ctrl-C ends it.\n')
+async function untilInterrupted(command: string): Promise<void> {
+  process.stdout.write(
+    `\nEverything keeps running: open the addresses above in a browser, drop another plan of demo/plans into the plan folder, or look with\n  ${command}\nCtrl-C ends it.\n`,
+  )
   if (!interrupted.signal.aborted) await once(interrupted.signal, 'abort')
 }

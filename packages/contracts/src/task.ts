@@ -82,6 +82,7 @@ export function taskEnded(task: Pick<Task, 'status'>): boolean {
 export const taskProgressSchema = z.object({
   runId: z.string(),
   runKind: z.string(),
+  /** A stage's name, or `ended` between two runs. */
   stage: z.string(),
   turn: z.int().nonnegative(),
   lastTool: z.string().optional(),

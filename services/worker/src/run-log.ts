@@ -116,12 +116,15 @@ async function startRunLog(
       await log.save()
       await addToTask(deps, owned)
       const detail = 'reason' in outcome ? outcome.reason : 'detail' in outcome ? outcome.detail : undefined
-      await owned.record({
-        kind: 'run-end',
-        runId: run.id,
-        outcome: outcome.kind,
-        ...(detail === undefined ? {} : { detail: detail.slice(0, 1000) }),
-      })
+      await owned.record(
+        {
+          kind: 'run-end',
+          runId: run.id,
+          outcome: outcome.kind,
+          ...(detail === undefined ? {} : { detail: detail.slice(0, 1000) }),
+        },
+        log.progress({ stage: 'ended' }),
+      )
     },
   }
   await log.save()

@@ -26,16 +26,24 @@ function taskRow({ task, progress }: { readonly task: Task; readonly progress?: 
     task.id,
     task.status,
     doing(task, progress),
-    dollars(task.costMicroUsd),
+    dollars(costOf(task, progress)),
     task.pullRequest?.url ?? '-',
     task.title,
   ]
 }
 
+/** The sum of the ended runs, and what the one under way has cost so far. */
+function costOf(task: Task, progress: TaskProgress | undefined): number {
+  const running = progress !== undefined && progress.stage !== 'ended' && !taskEnded(task)
+  return task.costMicroUsd + (running ? progress.costMicroUsd : 0)
+}
+
 /** What a task is doing, in a few words: stage, turn, last tool, elapsed. */
 function doing(task: Task, progress: TaskProgress | undefined): string {
   if (task.status === 'held') return 'waits for you: devbot start'
-  if (taskEnded(task) || progress === undefined) return '-'
+  if (taskEnded(task)) return '-'
+  if (progress === undefined) return 'waits for a worker'
+  if (progress.stage === 'ended') return task.status === 'in-review' ? 'waits for a review' : 'goes on in a moment'
   const tool = progress.lastTool === undefined ? '' : `, ${progress.lastTool.slice(0, 40)}`
   return `${progress.runKind} ${progress.stage}, turn ${progress.turn}${tool}, ${duration(progress.updatedAtMs - progress.startedAtMs)}`
 }
