@@ -12,7 +12,7 @@ import { printResult, say } from './report/print-result.ts'
 import { median, percentile } from './report/statistics.ts'
 
 const RUNS = 3
-const PLANS_PER_RUN = 10
+const PLANS_PER_RUN = 8
 /** How long the watcher itself waits for a file to stay as it is (services/watcher, wait-until-stable.ts). */
 const STABLE_MS = 120
 /** Lets the one before it come to rest. */

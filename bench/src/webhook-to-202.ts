@@ -8,6 +8,10 @@ import { promisify } from 'node:util'
 import { planHashFor, repositoryNameSchema } from '@devbot/contracts'
 import { connectLedger } from '@devbot/queue'
 import { startRedis } from '@devbot/queue/testing'
+import { Queue } from 'bullmq'
+import { Redis } from 'ioredis'
+import { withForeignCpu } from './processes/foreign-cpu.ts'
+import { cpuSecondsOf } from './processes/process-facts.ts'
 import { type SpawnedService, spawnService } from './processes/spawn-service.ts'
 import type { BenchResult } from './report/figure.ts'
 import { printResult, say } from './report/print-result.ts'
@@ -19,17 +23,21 @@ const ROUNDS = 3
 /** The design figure's rate. */
 const PER_SECOND = 500
 const WARM_UP_SECONDS = 2
-const FIXED_RATE_SECONDS = 5
-const FULL_THROTTLE_SECONDS = 3
+const FIXED_RATE_SECONDS = 4
+const FULL_THROTTLE_SECONDS = 2
 /** GitHub has many senders, each with its own connection. */
 const CONNECTIONS = 64
 const THROTTLE_CONNECTIONS = 16
 /** Enough that no inbox reaches its limit of 1,000 waiting items. */
 const TASKS = 60
+/** Above this share of the machine's CPU time used by something else, a measurement says nothing and is made again. */
+const MAX_FOREIGN_SHARE = 0.1
+/** Measurements that may be made again: on a machine that stays busy the bench ends all the same, and says so. */
+const MAX_REPEATS = 4
 const INSTANCE = 'bench'
 const PROBOT_QUEUE = 'reviews'
 
-const FIELDS = ['p50', 'p95', 'p99', 'lagP95', 'cpuMs', 'top', 'topP95'] as const
+const FIELDS = ['p50', 'p95', 'p99', 'lagP95', 'cpuMs', 'top', 'topP95', 'foreignShare'] as const
 type Measured = Readonly<Record<(typeof FIELDS)[number], number>>
 
 /**
@@ -39,19 +47,31 @@ type Measured = Readonly<Record<(typeof FIELDS)[number], number>>
 export async function measureWebhookTo202(): Promise<BenchResult> {
   const ours: Measured[] = []
   const probot: Measured[] = []
+  let repeatsLeft = MAX_REPEATS
   for (let round = 1; round <= ROUNDS; round++) {
     for (const [name, results, start] of [
       ['ingress', ours, startIngress],
       ['probot', probot, startProbot],
     ] as const) {
-      const measured = await measureService(start)
+      let measured = await measureService(start)
+      for (; measured.foreignShare > MAX_FOREIGN_SHARE && repeatsLeft > 0; repeatsLeft--) {
+        say(`  round ${round} ${name} again: ${describe(measured)}`)
+        measured = await measureService(start)
+      }
       results.push(measured)
-      say(
-        `  round ${round} ${name}: p50 ${measured.p50.toFixed(1)}, p95 ${measured.p95.toFixed(1)}, p99 ${measured.p99.toFixed(1)} ms at ${PER_SECOND}/s (${measured.cpuMs.toFixed(2)} ms CPU each, generator late by ${measured.lagP95.toFixed(1)} ms); at most ${measured.top.toFixed(0)}/s`,
-      )
+      say(`  round ${round} ${name}: ${describe(measured)}`)
     }
   }
   return toResult(medianFields(ours, FIELDS), medianFields(probot, FIELDS))
+}
+
+function describe({ p50, p95, p99, cpuMs, lagP95, top, foreignShare }: Measured): string {
+  const fixed = [p50, p95, p99].map((tookMs) => tookMs.toFixed(1)).join(' / ')
+  return `p50 / p95 / p99 ${fixed} ms at ${PER_SECOND}/s (${cpuMs.toFixed(2)} ms CPU each, generator late by ${lagP95.toFixed(1)} ms, others used ${percent(foreignShare)} of the machine), at most ${top.toFixed(0)}/s`
+}
+
+function percent(share: number): string {
+  return `${(share * 100).toFixed(0)} %`
 }
 
 function toResult(ours: Measured, probot: Measured): BenchResult {
@@ -73,7 +93,7 @@ function toResult(ours: Measured, probot: Measured): BenchResult {
       line('webhook -> 202 at full throttle, p95', 'topP95', 'ms'),
     ],
     notes: [
-      `webhook: a recorded pull_request_review of ${bodyBytes} bytes, signed, each with its own id; medians of ${ROUNDS} rounds in turns (${FIXED_RATE_SECONDS} s at ${PER_SECOND}/s on ${CONNECTIONS} connections, open loop; ${FULL_THROTTLE_SECONDS} s at full throttle on ${THROTTLE_CONNECTIONS}). Generator, service and Redis (appendfsync always) share the same cores.`,
+      `webhook: a recorded pull_request_review of ${bodyBytes} bytes, signed, each with its own id; medians of ${ROUNDS} rounds in turns (${FIXED_RATE_SECONDS} s at ${PER_SECOND}/s on ${CONNECTIONS} connections, open loop; ${FULL_THROTTLE_SECONDS} s at full throttle on ${THROTTLE_CONNECTIONS}). Generator, service and Redis (appendfsync always) share the same cores; others used ${percent(ours.foreignShare)} (ingress) and ${percent(probot.foreignShare)} (Probot) of them meanwhile.`,
       'ingress: verifies, parses, checks the shape, stores the item in the inbox of its task and makes it due by one script, logs a line, answers 202. Probot: verifies, parses, makes an octokit for the event, runs one handler that adds a BullMQ job with the payload (id = delivery id), then answers.',
     ],
   }
@@ -93,6 +113,7 @@ async function measureService(start: StartService): Promise<Measured> {
   const redis = await startRedis()
   parts.defer(() => redis.stop())
   const secret = randomBytes(24).toString('hex')
+  const redisProcess = await processOf(redis.url)
   const branches = await createTasks(redis.url)
   const { service, stored, close } = await start({ redisUrl: redis.url, directory, secret })
   parts.defer(close)
@@ -106,15 +127,33 @@ async function measureService(start: StartService): Promise<Measured> {
     return result
   }
   const fixedRate = { perSecond: PER_SECOND, connections: CONNECTIONS }
+  const generators = { cpuSeconds: 0 }
+  const ownSeconds = async () =>
+    generators.cpuSeconds + (await service.cpuSeconds()) + (await redisProcess.cpuSeconds()) + ownProcessSeconds()
   await load({ ...fixedRate, seconds: WARM_UP_SECONDS })
   const cpuBefore = await service.cpuSeconds()
-  const { p50, p95, p99, lagP95 } = await load({ ...fixedRate, seconds: FIXED_RATE_SECONDS })
+  const { value: fixed, foreignShare } = await withForeignCpu(ownSeconds, async () => {
+    const result = await load({ ...fixedRate, seconds: FIXED_RATE_SECONDS })
+    generators.cpuSeconds += result.cpuSeconds
+    return result
+  })
+  const { p50, p95, p99, lagP95 } = fixed
   const cpuMs = ((await service.cpuSeconds()) - cpuBefore) / ((PER_SECOND * FIXED_RATE_SECONDS) / 1000)
   const throttle = await load({ seconds: FULL_THROTTLE_SECONDS, connections: THROTTLE_CONNECTIONS })
   const inRedis = await stored()
   if (inRedis !== answered)
     throw new Error(`${answered} deliveries were answered as taken, but ${inRedis} are in Redis`)
-  return { p50, p95, p99, lagP95, cpuMs, top: throttle.perSecond, topP95: throttle.p95 }
+  return { p50, p95, p99, lagP95, cpuMs, top: throttle.perSecond, topP95: throttle.p95, foreignShare }
+}
+
+async function processOf(redisUrl: string): Promise<{ readonly cpuSeconds: () => Promise<number> }> {
+  const client = new Redis(redisUrl)
+  try {
+    const pid = Number(/^process_id:(\d+)/m.exec(await client.info('server'))?.[1])
+    return { cpuSeconds: () => cpuSecondsOf(pid) }
+  } finally {
+    client.disconnect()
+  }
 }
 
 async function createTasks(redisUrl: string): Promise<string[]> {
@@ -176,9 +215,13 @@ const startProbot: StartService = async ({ redisUrl, directory, secret }) => {
       QUEUE: PROBOT_QUEUE,
     },
   })
-  const { Queue } = await import('bullmq')
   const queue = new Queue(PROBOT_QUEUE, { connection: { host: '127.0.0.1', port: Number(port) } })
   return { service, stored: () => queue.getWaitingCount(), close: () => queue.close() }
+}
+
+function ownProcessSeconds(): number {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1e6
 }
 
 const generator = fileURLToPath(new URL('webhook/load-generator.ts', import.meta.url))

@@ -14,7 +14,7 @@ const ROUNDS = 3
 const FURTHER_RUNS = 3
 const SETTLE_MS = 2_000
 const SAMPLE_EVERY_MS = 100
-const SAMPLE_FOR_MS = 3_500
+const SAMPLE_FOR_MS = 2_500
 
 const FIELDS = ['empty', 'idle', 'oneRun', 'manyRuns', 'peak'] as const
 type Measured = Readonly<Record<(typeof FIELDS)[number], number>>

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 
 /** Clock ticks per second in /proc, fixed at 100 on Linux (USER_HZ). */
-const TICKS_PER_SECOND = 100
+export const TICKS_PER_SECOND = 100
 
 /** Resident memory in MB (10^6 bytes), from /proc/PID/status. Linux only. */
 export async function residentMegabytes(pid: number | undefined): Promise<number> {

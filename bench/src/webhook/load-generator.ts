@@ -28,6 +28,8 @@ export const loadResultSchema = z.object({
   perSecond: z.number(),
   /** How much later than planned deliveries were sent. */
   lagP95: z.number(),
+  /** CPU time of the generator's whole life. */
+  cpuSeconds: z.number(),
 })
 export type LoadResult = z.infer<typeof loadResultSchema>
 
@@ -60,6 +62,7 @@ async function generateLoad(load: Load): Promise<LoadResult> {
     p99: percentile(tookMs, 0.99),
     perSecond: (tookMs.length / elapsedMs) * 1000,
     lagP95: lagMs.length === 0 ? 0 : percentile(lagMs, 0.95),
+    cpuSeconds: (process.cpuUsage().user + process.cpuUsage().system) / 1e6,
   }
 }
 
