@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { repository, worldOf } from './src/world.ts'
 
 const write = (path: string, content: string) => ({ calls: [{ tool: 'write', input: { path, content } }] })
-const finish = (title: string) => ({
-  calls: [{ tool: 'finish', input: { title, summary: `${title}, as the plan asks.` } }],
+const finish = (title: string, answers: object = {}) => ({
+  calls: [{ tool: 'finish', input: { title, summary: `${title}, as the plan asks.`, ...answers } }],
 })
 const wait = { delayMs: 500, calls: [{ tool: 'shell', input: { command: 'date +%N' } }] }
 
@@ -12,7 +12,7 @@ const TRAJECTORIES = [
   {
     name: 'edited',
     match: ['The plan was edited since the last run', 'replay: edit'],
-    turns: [write('second.txt', 'second\n'), finish('Add the second file')],
+    turns: [write('second.txt', 'second\n'), finish('Add the second file', { feedback: [] })],
   },
   {
     name: 'first',
