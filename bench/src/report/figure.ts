@@ -7,6 +7,8 @@ export type Figure = {
   readonly baseline?: { readonly what: string; readonly value: number } | undefined
   /** The figure to design for (DESIGN.md section 12), in the same unit. */
   readonly design?: number | undefined
+  /** Something else used the machine meanwhile: whether the figure is met stays open. */
+  readonly disturbed?: boolean | undefined
 }
 
 export type BenchResult = {
@@ -20,7 +22,7 @@ export function ratioOf({ ours, baseline }: Figure): number | undefined {
   return baseline === undefined || baseline.value === 0 ? undefined : ours / baseline.value
 }
 
-/** Every design figure is a ceiling. */
-export function isMet({ ours, design }: Figure): boolean | undefined {
-  return design === undefined ? undefined : ours <= design
+/** Every design figure is a ceiling. Undefined where there is none, and where the measurement decides nothing. */
+export function isMet({ ours, design, disturbed }: Figure): boolean | undefined {
+  return design === undefined || disturbed === true ? undefined : ours <= design
 }

@@ -60,6 +60,6 @@ function rowOf(figure: Figure): string[] {
     baseline === undefined ? '' : `${value(baseline.value)} (${baseline.what})`,
     ratioOf(figure)?.toPrecision(2) ?? '',
     design === undefined ? '' : `<= ${value(design)}`,
-    met === undefined ? '' : met ? 'yes' : 'NO',
+    met === undefined ? (figure.disturbed === true ? '?' : '') : met ? 'yes' : 'NO',
   ]
 }

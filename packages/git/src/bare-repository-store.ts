@@ -4,7 +4,7 @@ import { commitMessage, hasCommit, isAncestor, mergeBase, recentSubjects, treeOf
 import { diffSummary, diffText } from './diff.ts'
 import { type Network, withDeadline, withRetries } from './network-operation.ts'
 import { push } from './push.ts'
-import { askHead, fetchBranch, refOf } from './remote.ts'
+import { askHead, fetchBranch, knownHead, refOf } from './remote.ts'
 import type { RepositoryStore, RepositoryStoreOptions } from './repository-store.ts'
 import { createGit } from './spawn-git.ts'
 import { exportTree, listTree, readFile } from './trees.ts'
@@ -22,6 +22,7 @@ export async function openRepositoryStore(options: RepositoryStoreOptions): Prom
   const online = <T>(operation: (network: Network) => Promise<T>) => withDeadline(git, options, operation)
   return {
     fetchBranch: (branch) => online((network) => fetchBranch(network, branch)),
+    knownHead: (branch) => knownHead(git, branch),
     remoteHead: (branch) => online((network) => withRetries(network, () => askHead(network, refOf(branch)))),
     hasCommit: (commitId) => hasCommit(git, commitId),
     treeOf: (commitId) => treeOf(git, commitId),

@@ -3,6 +3,7 @@ import { branchNameProblem, DevBotError, type ObjectId, objectIdSchema } from '@
 import { removeLeftovers } from './bare-repository.ts'
 import { resolve } from './commits.ts'
 import { hasCode, type Network, runOnce, withRetries } from './network-operation.ts'
+import type { Git } from './spawn-git.ts'
 
 /** Brings a branch with its history into the store. */
 export async function fetchBranch(network: Network, branch: string): Promise<ObjectId> {
@@ -22,6 +23,13 @@ export async function fetchBranch(network: Network, branch: string): Promise<Obj
     }
   })
   return resolve(git, `${target}^{commit}`)
+}
+
+/** What a branch pointed at when it was last fetched. */
+export async function knownHead(git: Git, branch: string): Promise<ObjectId | undefined> {
+  const { stdout } = await git.run(['for-each-ref', '--format=%(objectname)', storeRefOf(branch)])
+  const id = stdout.toString('utf8').trim()
+  return id === '' ? undefined : objectIdSchema.parse(id)
 }
 
 /** What a branch points at on the remote now. */

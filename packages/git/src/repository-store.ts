@@ -39,6 +39,8 @@ export type TreeChange =
 export interface RepositoryStore {
   /** Brings a branch with its history into the store; returns what it points at. */
   fetchBranch(branch: string): Promise<ObjectId>
+  /** What a branch pointed at when it was last fetched; undefined when it never was. Asks nobody. */
+  knownHead(branch: string): Promise<ObjectId | undefined>
   /** What a branch points at on the remote now; undefined when it does not exist. */
   remoteHead(branch: string): Promise<ObjectId | undefined>
   hasCommit(commitId: ObjectId): Promise<boolean>

@@ -37,13 +37,21 @@ export async function announcePublication(
         })
       : source.startCommitId
     const changes = await source.store.diffSummary(source.baseCommitId, commitId)
-    log.change({ commitId, treeId: change.treeId, changes: changes.slice(0, MAX_RECORDED_CHANGES) })
+    log.change({
+      baseCommitId: source.baseCommitId,
+      commitId,
+      treeId: change.treeId,
+      changes: changes.slice(0, MAX_RECORDED_CHANGES),
+    })
     if (input.answer !== undefined)
       await deps.ledger.updateFeedback(owned.ownership, input.answer(change.changed ? commitId : undefined))
     await log.end(outcome)
     const onBranch = log.run.kind === 'revise'
     await owned.save({
       ...owned.task,
+      repositoryId: source.facts.id,
+      baseBranch: source.baseBranch,
+      baseCommitId: source.baseCommitId,
       planEdited: outcome.kind === 'finished' ? false : owned.task.planEdited,
       publication: {
         runId: log.run.id,

@@ -15,6 +15,7 @@ import type { WorkerDeps } from './deps.ts'
 import type { OwnedTask } from './own-task.ts'
 import { recordStatus } from './record-status.ts'
 import { isDraft, pullRequestBody, pullRequestTitle } from './report/pull-request-text.ts'
+import { abortError } from './stages/check.ts'
 import { planOf } from './stages/prepare.ts'
 
 /**
@@ -55,6 +56,7 @@ async function pushed(
     await owned.save(withoutPublication(task))
     return false
   }
+  goOnOnly(owned)
   try {
     await store.push({ commitId, branch: task.branch, expectedHeadId })
   } catch (error) {
@@ -98,6 +100,7 @@ async function openPullRequest(
   if (task.pullRequest !== undefined) return
   const { plan } = await planOf(deps, task.id, task.planPath)
   const draft = isDraft(plan, run)
+  goOnOnly(owned)
   const found = (await deps.github.pullRequestsOfBranch(task.repository, task.branch)).find((pull) =>
     isOurs(pull, task),
   )
@@ -145,6 +148,7 @@ async function answerFeedback(deps: WorkerDeps, owned: OwnedTask, run: RunRecord
   const posted = await deps.github.listOwnComments(task.repository, task.pullRequest.number)
   const { number } = task.pullRequest
   for (const row of rows) {
+    goOnOnly(owned)
     const marker = replyMarkerFor(row.item.id)
     const body = `${row.reply ?? ''}\n\n${marker}`
     if (!posted.some((text) => text.includes(marker))) {
@@ -196,6 +200,11 @@ function endingOf(task: Task, run: RunRecord, nowMs: number): Task {
       : `the agent gave up: ${outcome.reason}`
   const reason = `${why}; the work so far is on the branch ${task.branch}, not verified`
   return task.pullRequest === undefined ? endTask(task, 'given-up', reason, nowMs) : holdTask(task, reason)
+}
+
+/** Throws what the stop says: a task that a person may have ended gets no further effect before the inbox was read. */
+function goOnOnly({ signal }: OwnedTask): void {
+  if (signal.aborted) throw abortError(signal)
 }
 
 function withoutPublication(task: Task): Task {

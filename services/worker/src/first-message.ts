@@ -14,30 +14,40 @@ const MAX_DIFF_BYTES = 100 * 1024
 export type MessageFacts = {
   readonly plan: Plan
   readonly text: string
-  readonly source: Source
   readonly test: TestCommand | undefined
   /** The run's random mark around text that is not ours. */
   readonly delimiter: string
 }
 
-/** The first message of an implement run, made of what the bare store knows: it needs no sandbox. */
-export async function implementPrompt(facts: MessageFacts): Promise<string> {
-  const { plan, text, source, test, delimiter } = facts
+/** What the bare store tells of a repository without a sandbox. */
+export type RepositoryFactsForPrompt = { readonly overview: string; readonly instructions: string | undefined }
+
+export async function repositoryFacts(source: Source): Promise<RepositoryFactsForPrompt> {
   const [overview, instructions] = await Promise.all([overviewOf(source), instructionsOf(source)])
+  return { overview, instructions }
+}
+
+/** The first message of an implement run. */
+export function implementPrompt(input: MessageFacts & { readonly facts: RepositoryFactsForPrompt }): string {
+  const { plan, text, facts, test, delimiter } = input
   return implementMessage({
     delimiter,
     planText: text,
     title: plan.title,
-    overview,
+    overview: facts.overview,
     testCommand: test?.command,
     acceptance: plan.acceptance,
-    instructions,
+    instructions: facts.instructions,
   })
 }
 
 /** The first message of a revise run: the plan, every item with its place, and the branch's difference from the base. */
 export async function revisePrompt(
-  facts: MessageFacts & { readonly items: readonly FeedbackItem[]; readonly planEdited: boolean },
+  facts: MessageFacts & {
+    readonly source: Source
+    readonly items: readonly FeedbackItem[]
+    readonly planEdited: boolean
+  },
 ): Promise<string> {
   const { source, items, planEdited, test, text, delimiter } = facts
   return reviseMessage({
@@ -81,9 +91,9 @@ async function topEntries(store: RepositoryStore, treeId: ObjectId): Promise<str
 
 /** The repository's own instructions, always from the base: what the agent's branch says of itself does not count. */
 async function instructionsOf({ store, startTreeId }: Source): Promise<string | undefined> {
-  for (const path of ['AGENTS.md', 'CLAUDE.md']) {
-    const bytes = await store.readFile(startTreeId, path, MAX_INSTRUCTION_BYTES)
-    if (bytes !== undefined) return Buffer.from(bytes).toString('utf8')
-  }
-  return undefined
+  const [agents, claude] = await Promise.all(
+    ['AGENTS.md', 'CLAUDE.md'].map((path) => store.readFile(startTreeId, path, MAX_INSTRUCTION_BYTES)),
+  )
+  const bytes = agents ?? claude
+  return bytes === undefined ? undefined : Buffer.from(bytes).toString('utf8')
 }

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { endTask } from '@devbot/contracts'
 import { announcePublication } from './announce-publication.ts'
 import type { WorkerDeps } from './deps.ts'
-import { implementPrompt } from './first-message.ts'
+import { implementPrompt, repositoryFacts } from './first-message.ts'
 import { modelForPlan } from './model-for-plan.ts'
 import type { OwnedTask } from './own-task.ts'
 import { recordStatus } from './record-status.ts'
@@ -12,32 +12,36 @@ import { testCommandFor } from './test-command.ts'
 import { workWithAgent } from './work-with-agent.ts'
 
 /**
- * From a plan to a branch and a pull request. The first model request goes out as soon as the base commit is known;
- * sandbox, setup and baseline get ready beside it. What happens on GitHub is only announced here, and carried out by
+ * From a plan to a branch and a pull request. The first model request goes out at once, from what the bare store knows;
+ * fetch, sandbox, setup and baseline get ready beside it. What happens on GitHub is only announced here, and carried out by
  * `completePublication`: a crash at any point is carried on from or started over, never done twice.
  */
 export async function implementPlan(deps: WorkerDeps, owned: OwnedTask): Promise<'go-on'> {
   const { plan, text } = await planOf(deps, owned.task.id, owned.task.planPath)
   const model = modelForPlan(deps.settings, plan)
   await withRunLog(deps, owned, { kind: 'implement', model }, async (log) => {
-    const source = await log.stage('prepare', () => prepareImplement(deps, owned, plan))
-    const { facts, baseBranch, baseCommitId } = source
-    await owned.save({ ...owned.task, repositoryId: facts.id, baseBranch, baseCommitId })
-    const test = await testCommandFor(plan, source.store, source.startTreeId)
+    const { known, fetch } = await prepareImplement(deps, owned, plan)
+    const fetching = once(() => log.stage('prepare', fetch))
+    const basis = known ?? (await fetching())
     const delimiter = randomBytes(16).toString('hex')
-    const firstMessage = await implementPrompt({ plan, text, source, test, delimiter })
+    const [test, facts] = await Promise.all([
+      testCommandFor(plan, basis.store, basis.startTreeId),
+      repositoryFacts(basis),
+    ])
+    const firstMessage = implementPrompt({ plan, text, facts, test, delimiter })
 
     const end = await workWithAgent(deps, owned, log, {
       kind: 'implement',
       plan,
       model,
-      source,
+      source: fetching,
       test,
       firstMessage,
       delimiter,
       items: [],
     })
 
+    const source = await fetching()
     if (end.kind === 'finished' && !end.change.changed) {
       await log.end({ kind: 'no-change', reason: end.claim.summary })
       await owned.save(endTask(owned.task, 'no-change', end.claim.summary, deps.now()))
@@ -54,4 +58,13 @@ export async function implementPlan(deps: WorkerDeps, owned: OwnedTask): Promise
     }
   })
   return 'go-on'
+}
+
+/** Starts the work when it is first asked for, and gives everybody the same answer. */
+function once<T>(work: () => Promise<T>): () => Promise<T> {
+  let answer: Promise<T> | undefined
+  return () => {
+    answer ??= work()
+    return answer
+  }
 }

@@ -54,7 +54,7 @@ async function examineClaim(
   work: JudgedWork,
   claim: FinishClaim,
 ): Promise<{ readonly change?: CollectedChange; readonly problem: Problem | undefined }> {
-  const change = await collectChange(await work.sandbox(), work.source).catch(tooLarge)
+  const change = await collectChange(await work.sandbox(), await work.source()).catch(tooLarge)
   if ('maxRejections' in change) return { problem: change }
   log.change({ refusedPaths: [...change.refused], finish: withoutSecretsIn(deps, claim) })
   return { change, problem: await findProblem(deps, owned, log, work, claim, change) }
@@ -112,7 +112,7 @@ async function verifyOnce(
   if (known?.treeId === treeId) return known
   const verification = await runCheck(deps, owned, {
     plan,
-    store: source.store,
+    store: (await source()).store,
     treeId,
     command: test.command,
     runId: log.run.id,

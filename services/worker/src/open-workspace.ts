@@ -25,7 +25,8 @@ export function openWorkspace(
   let made: Sandbox | undefined
   const opening = (async () => {
     made = await deps.sandboxes.create(sandboxSpec(deps, owned, 'agent', log.run.id), owned.signal)
-    await made.importTree(work.source.store.exportTree(work.source.startTreeId))
+    const { store, startTreeId } = await work.source()
+    await made.importTree(store.exportTree(startTreeId))
     if (work.plan.setup !== undefined) await log.stage('setup', () => runSetup(made, work.plan, owned.signal))
     await made.markSetupDone()
     await initThrowawayRepository(made)

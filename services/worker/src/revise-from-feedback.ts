@@ -48,7 +48,7 @@ export async function reviseFromFeedback(
       kind: 'revise',
       plan,
       model,
-      source,
+      source: async () => source,
       test,
       firstMessage,
       delimiter,

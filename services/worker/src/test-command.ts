@@ -25,14 +25,16 @@ export async function testCommandFor(
 ): Promise<TestCommand | undefined> {
   if (plan.test !== undefined) return { command: plan.test, why: 'the plan says so' }
   const folder = plan.workdir === undefined ? '' : `${plan.workdir}/`
-  const packageJson = await store.readFile(treeId, `${folder}package.json`, MAX_MANIFEST_BYTES)
-  if (packageJson !== undefined && hasTestScript(packageJson))
+  const [entries, packageJson] = await Promise.all([
+    store.listTree(treeId),
+    store.readFile(treeId, `${folder}package.json`, MAX_MANIFEST_BYTES),
+  ])
+  if (packageJson !== undefined && hasTestScript(packageJson)) {
     return { command: 'npm test', why: 'package.json has a test script' }
-  for (const [manifest, command] of BY_MANIFEST) {
-    if ((await store.readFile(treeId, `${folder}${manifest}`, MAX_MANIFEST_BYTES)) !== undefined)
-      return { command, why: `the repository has ${manifest}` }
   }
-  return undefined
+  const paths = new Set(entries.map((entry) => entry.path))
+  const found = BY_MANIFEST.find(([manifest]) => paths.has(`${folder}${manifest}`))
+  return found === undefined ? undefined : { command: found[1], why: `the repository has ${found[0]}` }
 }
 
 /** npm's own placeholder script fails by design; it is no test command. */

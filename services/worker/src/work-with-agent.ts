@@ -16,7 +16,8 @@ export type Work = {
   readonly kind: RunKind
   readonly plan: Plan
   readonly model: string
-  readonly source: Source
+  /** Where the run starts, once it has been fetched. */
+  readonly source: () => Promise<Source>
   readonly test: TestCommand | undefined
   readonly firstMessage: string
   readonly delimiter: string
@@ -61,7 +62,7 @@ async function stoppedWork(
   work: Work,
   ending: AgentEnding,
 ): Promise<WorkEnd> {
-  const change = await collectChange(sandbox, work.source)
+  const change = await collectChange(sandbox, await work.source())
   const publishable = findSecrets(change.published, deps.secrets).length === 0
   const kept = publishable ? { change } : {}
   if (ending.kind === 'limit-reached') {

@@ -43,11 +43,12 @@ async function runBaseline(
     return
   }
   try {
+    const { store, startTreeId } = await source()
     const baseline = await log.stage('baseline', () =>
       runCheck(deps, owned, {
         plan,
-        store: source.store,
-        treeId: source.startTreeId,
+        store,
+        treeId: startTreeId,
         command: test.command,
         runId: log.run.id,
         signal,

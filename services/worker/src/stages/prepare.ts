@@ -15,19 +15,31 @@ export type Source = {
   readonly startTreeId: ObjectId
 }
 
-/** Brings the base branch into the store. Throws `permission` when the repository cannot be worked on. */
-export async function prepareImplement(deps: WorkerDeps, owned: OwnedTask, plan: Plan): Promise<Source> {
+/**
+ * The base branch as the store knows it (undefined when it never was fetched), and what brings it up to date. The first
+ * is enough to ask the model a first question; everything that is tested or pushed starts from the second. Throws
+ * `permission` when the repository cannot be worked on.
+ */
+export async function prepareImplement(
+  deps: WorkerDeps,
+  owned: OwnedTask,
+  plan: Plan,
+): Promise<{ readonly known: Source | undefined; readonly fetch: () => Promise<Source> }> {
   const { facts, store } = await deps.repositories.open(owned.task.repository)
   assertWorkable(facts)
   const baseBranch = plan.base ?? facts.defaultBranch
-  const baseCommitId = await store.fetchBranch(baseBranch)
-  return {
+  const sourceAt = async (baseCommitId: ObjectId): Promise<Source> => ({
     facts,
     store,
     baseBranch,
     baseCommitId,
     startCommitId: baseCommitId,
     startTreeId: await store.treeOf(baseCommitId),
+  })
+  const knownId = await store.knownHead(baseBranch)
+  return {
+    known: knownId === undefined ? undefined : await sourceAt(knownId),
+    fetch: async () => sourceAt(await store.fetchBranch(baseBranch)),
   }
 }
 
