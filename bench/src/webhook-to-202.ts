@@ -33,7 +33,7 @@ const TASKS = 60
 /** Above this share of the machine's CPU time used by something else, a round says little and is made again. */
 const MAX_FOREIGN_SHARE = 0.1
 /** Rounds that may be made again: on a machine that stays busy the bench ends all the same, and says so. */
-const MAX_REPEATS = 2
+const MAX_REPEATS = 1
 const INSTANCE = 'bench'
 const PROBOT_QUEUE = 'reviews'
 

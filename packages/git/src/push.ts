@@ -79,7 +79,8 @@ function movedBranch(
 function rejectedPush(branch: string, cause: unknown): DevBotError {
   const said = cause instanceof DevBotError ? cause.message : ''
   return new DevBotError({
-    category: 'conflict',
+    // No repetition changes it: a person has to.
+    category: 'permission',
     code: 'git-push-rejected',
     message: `the server answers, but does not accept the push to ${branch} (a rule, a protected branch, secret scanning?); ${said}`,
     cause,

@@ -133,7 +133,7 @@ describe('push', () => {
     fixture.server.hook('pre-receive', 'echo "no pushes on \u001b[31mSundays" >&2; exit 1')
     const commitId = await commitOn(base, 'one')
     const pushing = store.push({ commitId, branch: 'agent/x', expectedHeadId: undefined })
-    await expect(pushing).rejects.toMatchObject({ category: 'conflict', code: 'git-push-rejected' })
+    await expect(pushing).rejects.toMatchObject({ category: 'permission', code: 'git-push-rejected' })
     await expect(pushing).rejects.toThrow(/no pushes on \[31mSundays/)
     expect(fixture.serverHead('agent/x')).toBe('')
   })

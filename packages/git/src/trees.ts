@@ -34,7 +34,10 @@ export async function readFile(
  * empty folder. Files are 0644 or 0755, their time is now.
  */
 export function exportTree(git: Git, treeId: ObjectId): Readable {
-  return git.stream(['archive', '--format=tar', treeId])
+  const tar = git.stream(['archive', '--format=tar', treeId])
+  // Whoever reads it gets the error; one that comes before anybody reads must not end the process.
+  tar.on('error', () => undefined)
+  return tar
 }
 
 function records(output: Buffer): readonly string[] {

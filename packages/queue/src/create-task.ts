@@ -78,7 +78,9 @@ async function readPathState(scripts: ScriptRunner, { repository, planPath }: Ne
 
 /** A task that is not ended answers for whatever its plan says now; an ended one only for what it was given. */
 function answersFor(newest: NonNullable<PathState['newest']>, newTask: NewTask): boolean {
-  return !newest.ended || newest.latestPlanHash === newTask.planHash
+  if (!newest.ended) return true
+  const wasRead = newest.task.planHash === newest.latestPlanHash
+  return wasRead && newest.latestPlanHash === newTask.planHash
 }
 
 function composeTask(newTask: NewTask, { nowMs, lastGeneration }: PathState, suffix: number): Task {

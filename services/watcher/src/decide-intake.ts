@@ -42,10 +42,16 @@ export type IntakeDecision =
   /** A report says that exactly this revision was done; the ledger does not know of it any more. */
   | { readonly kind: 'already-done'; readonly status: TaskStatus }
 
+/** An edit that came while the task was ending was never read by it: it is owed to the next generation. */
+function endedUnread(task: PlanTask): boolean {
+  return taskEnded(task) && task.planHash !== task.latestPlanHash
+}
+
 /** What a readable, allowed plan file means (DESIGN.md section 5, Identity). Pure. */
 export function decideIntake(facts: IntakeFacts): IntakeDecision {
   const { taskAtPath, taskWithHash } = facts
-  if (taskAtPath?.latestPlanHash === facts.planHash) return { kind: 'unchanged', task: taskAtPath }
+  if (taskAtPath?.latestPlanHash === facts.planHash && !endedUnread(taskAtPath))
+    return { kind: 'unchanged', task: taskAtPath }
   const running = taskAtPath !== undefined && !taskEnded(taskAtPath) ? taskAtPath : undefined
   if (!planRuns(facts.plan)) return decideResting(facts, running)
   if (taskWithHash !== undefined && taskWithHash.planPath !== facts.planPath) {

@@ -168,7 +168,7 @@ export function createPlanIntake(options: PlanIntakeOptions): PlanIntake {
         log.info({ plan: plan.name, status: decision.status }, 'plan rests: its status asks for no work')
         return settled(plan.name)
       case 'unchanged':
-        return settled(plan.name)
+        return asRead(plan.name, decision.task)
     }
   }
 
@@ -208,7 +208,9 @@ export function createPlanIntake(options: PlanIntakeOptions): PlanIntake {
       item.kind === 'plan-edited' ? 'plan edited' : 'plan cancelled',
     )
     await wake(task.id, item.kind)
-    return settled(plan.name)
+    await settled(plan.name)
+    // Looked at again until the task has read it: a task that ends first leaves the edit to the next generation.
+    return item.kind === 'plan-edited' ? { kind: 'open' } : { kind: 'settled' }
   }
 
   async function wake(taskId: TaskId, reason: string): Promise<void> {
@@ -217,6 +219,12 @@ export function createPlanIntake(options: PlanIntakeOptions): PlanIntake {
     } catch (error) {
       log.warn({ error, taskId }, 'the task is in the ledger but could not be queued; the sweeper will queue it')
     }
+  }
+
+  /** Nothing to do, once the task has taken in what the file says. */
+  async function asRead(name: string, task: PlanTask): Promise<IntakeResult> {
+    const result = await settled(name)
+    return task.planHash === task.latestPlanHash ? result : { kind: 'open' }
   }
 
   async function settled(name: string): Promise<IntakeResult> {

@@ -7,10 +7,11 @@ import {
   foldInbox,
   holdTask,
   type TaskId,
+  taskEnded,
 } from '@devbot/contracts'
 import { completePublication } from './complete-publication.ts'
 import type { WorkerDeps } from './deps.ts'
-import { feedbackRowFor, withoutOwn } from './feedback-rows.ts'
+import { feedbackRowFor } from './feedback-rows.ts'
 import { implementPlan } from './implement-plan.ts'
 import { type OwnedTask, ownTask } from './own-task.ts'
 import { recordStatus } from './record-status.ts'
@@ -30,6 +31,8 @@ type Rest = { readonly dueAtMs: number; readonly reason: string } | undefined
 export async function advanceTask(deps: WorkerDeps, taskId: TaskId, shutdown: AbortSignal): Promise<void> {
   await ownTask(deps, taskId, shutdown, async (owned) => {
     for (let step = 0; step < MAX_STEPS; step++) {
+      // What cannot be taken in is not decided upon: the lease runs out, and the next look is by another wake-up.
+      await takeInInbox(deps, owned)
       const rest = await takeStep(deps, owned)
       if (rest !== 'go-on') return rest
     }
@@ -41,10 +44,9 @@ export async function advanceTask(deps: WorkerDeps, taskId: TaskId, shutdown: Ab
   })
 }
 
-/** One step: what happened since, one decision, one action. */
+/** One decision, one action. */
 async function takeStep(deps: WorkerDeps, owned: OwnedTask): Promise<Rest | 'go-on'> {
   try {
-    await takeInInbox(deps, owned)
     const decision = decideNext(owned.task, deps.now())
     if (decision.kind === 'rest') return undefined
     if (decision.kind === 'wait') return { dueAtMs: decision.untilMs, reason: decision.reason }
@@ -59,8 +61,7 @@ async function takeInInbox(deps: WorkerDeps, owned: OwnedTask): Promise<void> {
   if (snapshot === undefined || snapshot.inbox.length === 0) return
   const folded = foldInbox(snapshot.task, snapshot.inbox, deps.now())
   if (folded.feedback.length > 0) {
-    const others = withoutOwn(folded.feedback, await deps.github.login())
-    await deps.ledger.addFeedback(owned.ownership, others.map(feedbackRowFor))
+    await deps.ledger.addFeedback(owned.ownership, folded.feedback.map(feedbackRowFor))
   }
   await owned.save(folded.task, {
     inboxIds: snapshot.inbox.map((item) => item.id),
@@ -95,15 +96,17 @@ async function act(deps: WorkerDeps, owned: OwnedTask, decision: Decision): Prom
 /** What an error means for the task; DESIGN.md's categories decide, nothing else. */
 async function handleFailure(deps: WorkerDeps, owned: OwnedTask, error: unknown): Promise<Rest | 'go-on'> {
   const category = categoryOf(error)
-  const { task } = owned
   if (category === 'cancelled') return handleStop(deps, owned, error)
   if (error instanceof DevBotError && error.code === 'ownership-lost') throw error
-  deps.log.error({ taskId: task.id, error }, 'a step of the task failed')
+  deps.log.error({ taskId: owned.task.id, error }, 'a step of the task failed')
+  // A write whose answer was lost may have been carried out: only the ledger knows the record.
+  const task = await owned.reload()
+  if (taskEnded(task)) return 'go-on'
   const code = error instanceof DevBotError ? error.code : 'bug'
   const message = error instanceof Error ? error.message : String(error)
   if (category === 'transient' || category === 'sandbox' || category === 'conflict') {
     const failedAttempts = task.failedAttempts + 1
-    const askedMs = error instanceof DevBotError ? (error.retryAfterMs ?? 0) : 0
+    const askedMs = error instanceof DevBotError ? askedWaitMs(error) : 0
     const delayMs = Math.max(backoffMs(failedAttempts, deps.random()), askedMs)
     await owned.record({ kind: 'retry-scheduled', code, reason: message.slice(0, 1000), delayMs })
     await owned.save({
@@ -117,6 +120,15 @@ async function handleFailure(deps: WorkerDeps, owned: OwnedTask, error: unknown)
   await owned.save(holdTask(task, `${code}: ${message.slice(0, 1500)}`))
   await recordStatus(owned)
   return 'go-on'
+}
+
+/** Longest wait that another system may ask for: an hour, GitHub's own window for rate limits. */
+const MAX_ASKED_WAIT_MS = 3_600_000
+
+function askedWaitMs({ retryAfterMs = 0 }: DevBotError): number {
+  return Number.isFinite(retryAfterMs)
+    ? Math.min(Math.ceil(Math.max(0, retryAfterMs)), MAX_ASKED_WAIT_MS)
+    : MAX_ASKED_WAIT_MS
 }
 
 /** A stop from outside: after a look into the inbox the task goes on, or another process goes on with it. */

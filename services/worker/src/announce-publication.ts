@@ -52,7 +52,6 @@ export async function announcePublication(
       repositoryId: source.facts.id,
       baseBranch: source.baseBranch,
       baseCommitId: source.baseCommitId,
-      planEdited: outcome.kind === 'finished' ? false : owned.task.planEdited,
       publication: {
         runId: log.run.id,
         commitId,

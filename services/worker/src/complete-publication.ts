@@ -1,7 +1,10 @@
 import {
+  categoryOf,
   DevBotError,
   endTask,
+  type FeedbackRow,
   holdTask,
+  type Plan,
   type Publication,
   parseCommitTrailers,
   parsePullRequestMarker,
@@ -15,7 +18,6 @@ import type { WorkerDeps } from './deps.ts'
 import type { OwnedTask } from './own-task.ts'
 import { recordStatus } from './record-status.ts'
 import { isDraft, pullRequestBody, pullRequestTitle } from './report/pull-request-text.ts'
-import { abortError } from './stages/check.ts'
 import { planOf } from './stages/prepare.ts'
 
 /**
@@ -25,6 +27,7 @@ import { planOf } from './stages/prepare.ts'
 export async function completePublication(deps: WorkerDeps, owned: OwnedTask): Promise<void> {
   const { publication } = owned.task
   if (publication === undefined) return
+  if (await endedMeanwhile(deps, owned)) return
   const { facts, store } = await deps.repositories.open(owned.task.repository)
   if (!(await pushed(deps, owned, store, publication))) return
   const runs = (await deps.ledger.details(owned.task.id))?.runs ?? []
@@ -41,6 +44,16 @@ export async function completePublication(deps: WorkerDeps, owned: OwnedTask): P
   await finishPublication(deps, owned, run)
 }
 
+/** A pull request that a person closed or merged gets nothing more; the review step ends the task. */
+async function endedMeanwhile(deps: WorkerDeps, owned: OwnedTask): Promise<boolean> {
+  const { repository, pullRequest } = owned.task
+  if (pullRequest === undefined) return false
+  const { state } = await deps.github.pullRequest(repository, pullRequest.number)
+  if (state === 'open') return false
+  await owned.save(withoutPublication(owned.task))
+  return true
+}
+
 /** Whether the branch now points at the commit. If it cannot, the task was put on a way that fits, and this is false. */
 async function pushed(
   deps: WorkerDeps,
@@ -51,12 +64,13 @@ async function pushed(
   const { task } = owned
   const { commitId, expectedHeadId } = publication
   if (task.headCommitId === commitId) return true
-  if (!(await store.hasCommit(commitId)) && (await store.remoteHead(task.branch)) !== commitId) {
-    // The store is a cache and was lost before the push: the run starts over.
-    await owned.save(withoutPublication(task))
-    return false
+  if (!(await store.hasCommit(commitId))) {
+    // The store is a cache and was lost: what was pushed before stands, anything else is made anew.
+    const wasPushed = (await store.remoteHead(task.branch)) === commitId
+    await owned.save(wasPushed ? { ...task, headCommitId: commitId } : withoutPublication(task))
+    return wasPushed
   }
-  goOnOnly(owned)
+  await owned.mayAct()
   try {
     await store.push({ commitId, branch: task.branch, expectedHeadId })
   } catch (error) {
@@ -100,21 +114,33 @@ async function openPullRequest(
   if (task.pullRequest !== undefined) return
   const { plan } = await planOf(deps, task.id, task.planPath)
   const draft = isDraft(plan, run)
-  goOnOnly(owned)
   const found = (await deps.github.pullRequestsOfBranch(task.repository, task.branch)).find((pull) =>
     isOurs(pull, task),
   )
+  if (found === undefined) await owned.mayAct()
   const pull = found ?? (await createPullRequest(deps, owned, run, { draft, base: task.baseBranch ?? defaultBranch }))
-  // Before the pull request is recorded: after a crash it is found again and these are repeated, which is harmless.
-  if (plan.labels !== undefined && plan.labels.length > 0) {
-    await deps.github.addLabels(task.repository, pull.number, plan.labels)
-  }
-  if (plan.reviewers !== undefined && plan.reviewers.length > 0) {
-    await deps.github.requestReviewers(task.repository, pull.number, plan.reviewers)
-  }
+  await decorate(deps, owned, plan, pull)
   const { number, url } = pull
   await owned.save({ ...task, status: 'in-review', pullRequest: { number, url, draft: pull.draft } })
   await owned.record({ kind: 'pull-request-opened', number, url, draft: pull.draft })
+}
+
+/**
+ * Labels and reviewers, before the pull request is recorded: after a crash it is found again and these are repeated,
+ * which is harmless. They are not worth holding the task for: what GitHub refuses is logged.
+ */
+async function decorate(deps: WorkerDeps, { task }: OwnedTask, plan: Plan, { number }: PullRequest): Promise<void> {
+  const { labels = [], reviewers = [] } = plan
+  try {
+    if (labels.length > 0) await deps.github.addLabels(task.repository, number, labels)
+    if (reviewers.length > 0) await deps.github.requestReviewers(task.repository, number, reviewers)
+  } catch (error) {
+    if (categoryOf(error) !== 'permission' && categoryOf(error) !== 'conflict') throw error
+    deps.log.warn(
+      { taskId: task.id, error },
+      'labels or reviewers were refused; the pull request is there without them',
+    )
+  }
 }
 
 /** An open one from this branch, or an ended one that carries this task's marker: a person's close is not undone. */
@@ -148,14 +174,9 @@ async function answerFeedback(deps: WorkerDeps, owned: OwnedTask, run: RunRecord
   const posted = await deps.github.listOwnComments(task.repository, task.pullRequest.number)
   const { number } = task.pullRequest
   for (const row of rows) {
-    goOnOnly(owned)
     const marker = replyMarkerFor(row.item.id)
     const body = `${row.reply ?? ''}\n\n${marker}`
-    if (!posted.some((text) => text.includes(marker))) {
-      if (row.item.kind === 'inline-comment') {
-        await deps.github.replyToInlineComment(task.repository, number, row.item.inReplyToId ?? row.item.objectId, body)
-      } else await deps.github.comment(task.repository, number, body)
-    }
+    if (!posted.some((text) => text.includes(marker))) await postReply(deps, owned, number, row, body)
     await deps.ledger.updateFeedback(owned.ownership, [{ ...row, replyPosted: true }])
     await owned.record({ kind: 'reply-posted', feedbackId: row.item.id, decision: row.decision ?? 'done' })
   }
@@ -164,6 +185,26 @@ async function answerFeedback(deps: WorkerDeps, owned: OwnedTask, run: RunRecord
     task,
     rows.flatMap((row) => (row.item.kind === 'review' ? [row.item.author] : [])),
   )
+}
+
+/** Posts one reply. A comment that was deleted meanwhile cannot be answered, and holds up nobody. */
+async function postReply(
+  deps: WorkerDeps,
+  owned: OwnedTask,
+  pullNumber: number,
+  { item }: FeedbackRow,
+  body: string,
+): Promise<void> {
+  const { repository, id: taskId } = owned.task
+  await owned.mayAct()
+  if (item.kind !== 'inline-comment') return deps.github.comment(repository, pullNumber, body)
+  try {
+    await deps.github.replyToInlineComment(repository, pullNumber, item.inReplyToId ?? item.objectId, body)
+  } catch (error) {
+    const isGone = error instanceof DevBotError && error.code === 'github-not-found'
+    if (!isGone) throw error
+    deps.log.warn({ taskId, feedbackId: item.id }, 'the comment is gone; its answer stands in the report only')
+  }
 }
 
 async function askForReviewAgain(deps: WorkerDeps, task: Task, reviewers: readonly string[]): Promise<void> {
@@ -177,9 +218,12 @@ async function finishPublication(deps: WorkerDeps, owned: OwnedTask, run: RunRec
   const { statusReason: _waited, notBeforeMs: _wait, ...done } = withoutPublication(task)
   const rounds =
     run.kind === 'revise' && run.outcome?.kind === 'finished' ? Math.max(task.rounds, run.round ?? 0) : task.rounds
-  const next = endingOf({ ...done, rounds, failedAttempts: 0, reportDue: true }, run, deps.now())
+  // An edit that came after the run had read the plan is still to be worked off.
+  const planEdited = task.planEdited && !(run.outcome?.kind === 'finished' && run.planHash === task.planHash)
+  const next = endingOf({ ...done, planEdited, rounds, failedAttempts: 0, reportDue: true }, run, deps.now())
   if (run.kind === 'revise' && task.pullRequest !== undefined) {
     const runs = (await deps.ledger.details(task.id))?.runs ?? [run]
+    await owned.mayAct()
     await deps.github.updatePullRequestBody(
       task.repository,
       task.pullRequest.number,
@@ -200,11 +244,6 @@ function endingOf(task: Task, run: RunRecord, nowMs: number): Task {
       : `the agent gave up: ${outcome.reason}`
   const reason = `${why}; the work so far is on the branch ${task.branch}, not verified`
   return task.pullRequest === undefined ? endTask(task, 'given-up', reason, nowMs) : holdTask(task, reason)
-}
-
-/** Throws what the stop says: a task that a person may have ended gets no further effect before the inbox was read. */
-function goOnOnly({ signal }: OwnedTask): void {
-  if (signal.aborted) throw abortError(signal)
 }
 
 function withoutPublication(task: Task): Task {

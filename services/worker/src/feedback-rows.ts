@@ -39,9 +39,22 @@ export function judgeFeedback(
   for (const row of [...open].sort(byTime)) {
     const reason = distrustReason(row.item, facts) ?? idleReason(row.item, reviewsWithComments, facts.ownLogin)
     if (reason === undefined) round.push(row)
-    else dropped.push({ ...row, state: 'dropped', reason })
+    else dropped.push({ ...row, item: withoutText(row.item), state: 'dropped', reason })
   }
   return { round, dropped }
+}
+
+/** Whether a row still has to be worked off: nobody judged it, or its answer never reached GitHub. */
+export function undelivered(row: FeedbackRow): boolean {
+  return row.state === 'open' || (row.state === 'answered' && row.replyPosted !== true)
+}
+
+/** Why our own words, which come back by webhook, are dropped. */
+export const OWN_TEXT = "DevBot's own text"
+
+function withoutText(item: FeedbackItem): FeedbackItem {
+  const { hunk: _hunk, ...rest } = item
+  return { ...rest, body: '' }
 }
 
 /** Authors whose permission has to be asked before `judgeFeedback`. */
@@ -59,7 +72,7 @@ function distrustReason(
   item: FeedbackItem,
   facts: { readonly ownLogin: string; readonly permissions: ReadonlyMap<string, Permission> },
 ): string | undefined {
-  if (sameLogin(item.author, facts.ownLogin)) return "DevBot's own text"
+  if (sameLogin(item.author, facts.ownLogin)) return OWN_TEXT
   if (item.authorKind === 'bot') return 'written by a bot'
   const permission = facts.permissions.get(item.author) ?? 'none'
   return STEERING.includes(permission) ? undefined : `its author has no write permission (${permission})`

@@ -43,8 +43,10 @@ export async function implementPlan(deps: WorkerDeps, owned: OwnedTask): Promise
 
     const source = await fetching()
     if (end.kind === 'finished' && !end.change.changed) {
-      await log.end({ kind: 'no-change', reason: end.claim.summary })
-      await owned.save(endTask(owned.task, 'no-change', end.claim.summary, deps.now()))
+      // The record's words, not the claim's: known secrets were taken out of them.
+      const reason = log.run.finish?.summary ?? 'the agent says that nothing has to change'
+      await log.end({ kind: 'no-change', reason })
+      await owned.save(endTask(owned.task, 'no-change', reason, deps.now()))
       await recordStatus(owned)
     } else if (end.kind === 'finished') {
       await announcePublication(deps, owned, log, { source, change: end.change, outcome: { kind: 'finished' } })

@@ -83,6 +83,11 @@ async function findProblem(
       message: `These places hold a value that must never be published: ${secrets.map(({ place }) => place).join(', ')}. Remove it, then finish again.`,
     }
   }
+  // Tested first: whatever else is wrong with a claim, no tree is taken that was not tested.
+  const verification =
+    change.changed && work.test !== undefined
+      ? await verifyOnce(deps, owned, log, { ...work, test: work.test, treeId: change.treeId })
+      : undefined
   const unanswered = work.items.filter(({ id }) => !claim.feedback.some((answer) => answer.item === id))
   if (unanswered.length > 0) {
     return {
@@ -90,9 +95,7 @@ async function findProblem(
       message: `Every feedback item needs a decision and a reply. Missing: ${unanswered.map(({ id }) => id).join(', ')}. Finish again with all of them.`,
     }
   }
-  if (!change.changed || work.test === undefined) return undefined
-  const verification = await verifyOnce(deps, owned, log, { ...work, test: work.test, treeId: change.treeId })
-  if (checkPassed(verification)) return undefined
+  if (verification === undefined || checkPassed(verification)) return undefined
   return redTests(verification, log.run.baseline ?? work.before)
 }
 

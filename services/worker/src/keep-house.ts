@@ -8,9 +8,15 @@ export async function keepHouse(
   deps: Pick<WorkerDeps, 'sandboxes' | 'ledger' | 'log' | 'now'>,
   options: { readonly retentionDays: number; readonly onError: (error: unknown) => void },
 ): Promise<{ readonly close: () => Promise<void> }> {
+  const failed = (error: unknown) => {
+    options.onError(error)
+    return 0
+  }
   const sweep = async () => {
-    const reaped = await deps.sandboxes.reap()
-    const retired = await deps.ledger.retire(deps.now() - options.retentionDays * DAY_MS)
+    const [reaped, retired] = await Promise.all([
+      deps.sandboxes.reap().catch(failed),
+      deps.ledger.retire(deps.now() - options.retentionDays * DAY_MS).catch(failed),
+    ])
     if (reaped > 0 || retired > 0) deps.log.info({ reaped, retired }, 'cleared away what is no longer needed')
   }
   let running = sweep().catch(options.onError)

@@ -1,7 +1,7 @@
 import { DevBotError } from '@devbot/contracts'
 import { initThrowawayRepository, type Sandbox } from '@devbot/sandbox'
 import type { WorkerDeps } from './deps.ts'
-import type { OwnedTask } from './own-task.ts'
+import { type OwnedTask, stopReason } from './own-task.ts'
 import type { RunLog } from './run-log.ts'
 import { sandboxSpec } from './stages/check.ts'
 import type { Work } from './work-with-agent.ts'
@@ -23,13 +23,15 @@ export function openWorkspace(
   work: Pick<Work, 'source' | 'plan'>,
 ): OpeningWorkspace {
   let made: Sandbox | undefined
+  const stop = new AbortController()
+  const signal = AbortSignal.any([owned.signal, stop.signal])
   const opening = (async () => {
-    made = await deps.sandboxes.create(sandboxSpec(deps, owned, 'agent', log.run.id), owned.signal)
+    made = await deps.sandboxes.create(sandboxSpec(deps, owned, 'agent', log.run.id), signal)
     const { store, startTreeId } = await work.source()
     await made.importTree(store.exportTree(startTreeId))
-    if (work.plan.setup !== undefined) await log.stage('setup', () => runSetup(made, work.plan, owned.signal))
+    if (work.plan.setup !== undefined) await log.stage('setup', () => runSetup(made, work.plan, signal))
     await made.markSetupDone()
-    await initThrowawayRepository(made)
+    await initThrowawayRepository(made, { signal })
     return made
   })()
   // Whoever needs the sandbox gets the error; nobody may ask for it in a run that ends early.
@@ -37,6 +39,7 @@ export function openWorkspace(
   return {
     sandbox: () => opening,
     [Symbol.asyncDispose]: async () => {
+      stop.abort(stopReason('task-may-have-ended', 'the run has ended'))
       await opening.catch(() => undefined)
       await made?.[Symbol.asyncDispose]()
     },

@@ -12,6 +12,8 @@ import type { WorkerDeps } from './deps.ts'
 
 /** Lease on a task; a dead worker's task is taken up by another after this. */
 const LEASE_MS = 20_000
+/** Before the end of the lease, when the owner stops by itself: somebody else may take the task at that moment. */
+const LEASE_MARGIN_MS = 2_000
 /** How often the lease is renewed and the inbox looked at: a cancel is heard within a second. */
 const HEARTBEAT_MS = 500
 
@@ -33,6 +35,13 @@ export type OwnedTask = {
     taken?: { readonly inboxIds?: readonly string[]; readonly planText?: string },
   ) => Promise<Task>
   readonly record: (event: TaskEvent, progress?: TaskProgress) => Promise<void>
+  /**
+   * Asked right before each effect on GitHub: renews the lease and looks into the inbox. Throws what stops the task, so
+   * that nothing is done after a cancel, a close or a takeover.
+   */
+  readonly mayAct: () => Promise<void>
+  /** The newest record from the ledger, after a write whose fate is unknown. */
+  readonly reload: () => Promise<Task>
   /** The signal again, after a stop that was only for looking into the inbox. */
   readonly rearm: () => void
 }
@@ -59,16 +68,22 @@ export async function ownTask(
   shutdown.addEventListener('abort', stopForShutdown)
   if (shutdown.aborted) stopForShutdown()
 
+  let renewedAtMs = performance.now()
   const beat = async () => {
+    const askedAtMs = performance.now()
     const heartbeat = await ledger.heartbeat(ownership, LEASE_MS)
+    renewedAtMs = askedAtMs
     waiting = heartbeat.inboxKinds
     if (!heartbeat.held) stop.abort(stopReason('ownership-lost', 'another worker owns the task'))
     else if (waiting.some((kind) => STOPPING_KINDS.includes(kind)))
       stop.abort(stopReason('task-may-have-ended', 'the task may have ended'))
   }
-  const heart = keepBeating(beat, (error) =>
-    log.warn({ taskId, error }, 'the lease could not be renewed; trying again'),
-  )
+  const heart = keepBeating(beat, (error) => {
+    log.warn({ taskId, error }, 'the lease could not be renewed; trying again')
+    if (performance.now() - renewedAtMs > LEASE_MS - LEASE_MARGIN_MS) {
+      stop.abort(stopReason('ownership-lost', 'the lease could not be renewed in time'))
+    }
+  })
   try {
     const next = await work({
       ownership,
@@ -84,6 +99,14 @@ export async function ownTask(
         return task
       },
       record: (event, progress) => ledger.recordEvent(ownership, event, progress),
+      mayAct: async () => {
+        await beat()
+        if (stop.signal.aborted) throw stop.signal.reason
+      },
+      reload: async () => {
+        task = (await ledger.snapshot(taskId))?.task ?? task
+        return task
+      },
       rearm: () => {
         if (shutdown.aborted) return
         waiting = []

@@ -1,7 +1,6 @@
-import { endTask, type FeedbackRow, holdTask } from '@devbot/contracts'
-import type { Permission } from '@devbot/github'
+import { endTask, holdTask } from '@devbot/contracts'
+import { collectRound } from './collect-round.ts'
 import type { WorkerDeps } from './deps.ts'
-import { authorsToAsk, feedbackRowFor, judgeFeedback, withoutOwn } from './feedback-rows.ts'
 import type { OwnedTask } from './own-task.ts'
 import { recordStatus } from './record-status.ts'
 import { reviseFromFeedback } from './revise-from-feedback.ts'
@@ -30,8 +29,7 @@ export async function reviewPullRequest(
     await recordStatus(owned)
     return 'go-on'
   }
-  await collectFeedback(deps, owned, task.pullRequest.number)
-  const round = await judgeOpenFeedback(deps, owned)
+  const round = await collectRound(deps, owned, task.pullRequest.number)
   if (round.length > 0 || owned.task.planEdited) {
     if (owned.task.rounds >= deps.settings.maxRounds) {
       await owned.save(
@@ -44,7 +42,9 @@ export async function reviewPullRequest(
       return 'go-on'
     }
     const tomorrow = await untilTomorrow(deps)
-    if (tomorrow !== undefined) return tomorrow
+    // Closes and merges are looked for all the while.
+    if (tomorrow !== undefined)
+      return { ...tomorrow, dueAtMs: Math.min(tomorrow.dueAtMs, deps.now() + deps.settings.reconcileMs) }
     await reviseFromFeedback(deps, owned, pull, round)
     return 'go-on'
   }
@@ -55,33 +55,4 @@ export async function reviewPullRequest(
 function settled(task: OwnedTask['task']): OwnedTask['task'] {
   const { statusReason: _waited, notBeforeMs: _wait, ...rest } = task
   return { ...rest, failedAttempts: 0 }
-}
-
-async function collectFeedback(deps: WorkerDeps, owned: OwnedTask, pullNumber: number): Promise<void> {
-  const [listed, ownLogin] = await Promise.all([
-    deps.github.listFeedback(owned.task.repository, pullNumber),
-    deps.github.login(),
-  ])
-  const items = withoutOwn(listed, ownLogin)
-  const added = new Set(await deps.ledger.addFeedback(owned.ownership, items.map(feedbackRowFor)))
-  for (const item of items.filter(({ id }) => added.has(id))) {
-    await owned.record({ kind: 'feedback-received', feedbackId: item.id, author: item.author })
-  }
-}
-
-/** Judges what nobody judged yet, with each author's permission asked now. What is dropped stays in the ledger with its reason. */
-async function judgeOpenFeedback(deps: WorkerDeps, owned: OwnedTask): Promise<readonly FeedbackRow[]> {
-  const { task } = owned
-  const open = ((await deps.ledger.details(task.id))?.feedback ?? []).filter((row) => row.state === 'open')
-  if (open.length === 0) return []
-  const ownLogin = await deps.github.login()
-  const permissions = new Map<string, Permission>()
-  for (const author of authorsToAsk(open, ownLogin))
-    permissions.set(author, await deps.github.permissionOf(task.repository, author))
-  const { round, dropped } = judgeFeedback(open, { ownLogin, permissions })
-  await deps.ledger.updateFeedback(owned.ownership, dropped)
-  for (const { item, reason } of dropped) {
-    await owned.record({ kind: 'feedback-dropped', feedbackId: item.id, author: item.author, reason: reason ?? '' })
-  }
-  return round
 }

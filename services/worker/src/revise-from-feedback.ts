@@ -29,7 +29,8 @@ export async function reviseFromFeedback(
   const round = owned.task.rounds + 1
   await withRunLog(deps, owned, { kind: 'revise', model, round }, async (log) => {
     const source = await log.stage('prepare', () => prepareRevise(deps, owned, pull))
-    const test = await testCommandFor(plan, source.store, source.startTreeId)
+    // From the base: what the branch says of its own tests does not count.
+    const test = await testCommandFor(plan, source.store, await source.store.treeOf(source.baseCommitId))
     const items = rows.map((row) => row.item)
     const delimiter = randomBytes(16).toString('hex')
     const firstMessage = await revisePrompt({

@@ -1,14 +1,7 @@
 import { hostname } from 'node:os'
 import { join, resolve } from 'node:path'
 import { createAnthropicModel, type ModelClient } from '@devbot/agent'
-import {
-  createLogger,
-  createMetrics,
-  type Logger,
-  type RunningService,
-  type Secret,
-  startOpsServer,
-} from '@devbot/config'
+import { createLogger, createMetrics, type Logger, type RunningService, Secret, startOpsServer } from '@devbot/config'
 import { createGitHubClient } from '@devbot/github'
 import { connectLedger, createTaskQueue, startSweeper, startTaskWorker } from '@devbot/queue'
 import { advanceTask } from './advance-task.ts'
@@ -52,7 +45,7 @@ export async function startWorker(config: WorkerConfig): Promise<RunningService 
     sandboxes,
     modelFor: modelsFor(config),
     settings: settingsFor(config),
-    secrets: [config.anthropicApiKey, githubSecret],
+    secrets: [config.anthropicApiKey, githubSecret, ...passwordOf(config.redisUrl)],
     log,
     now: Date.now,
     random: Math.random,
@@ -88,6 +81,12 @@ export async function startWorker(config: WorkerConfig): Promise<RunningService 
       await ledger.close()
     },
   }
+}
+
+/** The password in Redis' address, when there is one. */
+function passwordOf(redisUrl: Secret): readonly Secret[] {
+  const { password } = new URL(redisUrl.reveal())
+  return password === '' ? [] : [Secret.of(decodeURIComponent(password))]
 }
 
 function githubAuth({ github }: WorkerConfig): Parameters<typeof createGitHubClient>[0]['auth'] {

@@ -7,6 +7,7 @@ import {
   type Task,
 } from '@devbot/contracts'
 import { stringify } from 'yaml'
+import { OWN_TEXT } from '../feedback-rows.ts'
 import {
   changeCounts,
   changeLine,
@@ -136,7 +137,8 @@ function testingNotes(runs: readonly RunRecord[]): string {
   return `${facts}${output}${said === undefined || said === '' ? '' : `\n\n${asProse(publishableText(said))}`}`
 }
 
-function feedbackTable(rows: readonly FeedbackRow[]): string {
+function feedbackTable(all: readonly FeedbackRow[]): string {
+  const rows = all.filter((row) => row.reason !== OWN_TEXT)
   if (rows.length === 0) return 'None yet.'
   const head = '| item | from | decision | commit | reply |\n| --- | --- | --- | --- | --- |'
   return `${head}\n${rows.map(feedbackLine).join('\n')}`

@@ -47,11 +47,13 @@ export async function runAgentStage(
     recorder: recorderFor(deps, owned, log),
     spending: {
       spentTodayMicroUsd: () => deps.ledger.spentToday(),
+      // Counted here and not with the reply: what a call cost that gave no reply is spent as well.
       add: async (microUsd) => {
+        log.change({ costMicroUsd: log.run.costMicroUsd + microUsd })
         await deps.ledger.addSpending(owned.ownership, microUsd)
       },
     },
-    drainNotes: () => drainNotes(deps, owned, input.delimiter),
+    drainNotes: () => drainNotes(deps, owned, log, input.delimiter),
     judgeFinish: input.judgeFinish,
     onEvent: (event) => reportEvent(deps, owned, event),
     signal,
@@ -79,7 +81,12 @@ async function limitsFor(deps: WorkerDeps, owned: OwnedTask, plan: Plan): Promis
 }
 
 /** What arrived while the agent works and belongs into this run: an edited plan. Everything else waits for its own step. */
-async function drainNotes(deps: WorkerDeps, owned: OwnedTask, delimiter: string): Promise<readonly string[]> {
+async function drainNotes(
+  deps: WorkerDeps,
+  owned: OwnedTask,
+  log: RunLog,
+  delimiter: string,
+): Promise<readonly string[]> {
   if (!owned.waits('plan-edited')) return []
   const snapshot = await deps.ledger.snapshot(owned.task.id)
   const edits = (snapshot?.inbox ?? []).filter((item) => item.kind === 'plan-edited')
@@ -87,6 +94,7 @@ async function drainNotes(deps: WorkerDeps, owned: OwnedTask, delimiter: string)
   const folded = foldInbox(owned.task, edits, deps.now())
   if (folded.planText === undefined) return []
   await owned.save(folded.task, { inboxIds: edits.map((item) => item.id), planText: folded.planText })
+  log.change({ planHash: owned.task.planHash })
   return [editedPlanNote(folded.planText, delimiter)]
 }
 
@@ -97,7 +105,6 @@ function recorderFor(deps: WorkerDeps, owned: OwnedTask, log: RunLog): TurnRecor
       const { run } = log
       log.change({
         turns: turn,
-        costMicroUsd: run.costMicroUsd + usage.costMicroUsd,
         tokens: {
           input: run.tokens.input + usage.inputTokens,
           output: run.tokens.output + usage.outputTokens,
