@@ -24,6 +24,19 @@ const TRAJECTORIES = [
     match: 'replay: long',
     turns: [write('part.txt', 'part\n'), ...Array.from({ length: 30 }, () => wait), finish('Wait long')],
   },
+  {
+    name: 'silent',
+    match: 'replay: silent',
+    run: 'revise',
+    turns: [write('broken.txt', 'broken\n'), finish('Break it', { feedback: [] })],
+    repeatLast: true,
+  },
+  {
+    name: 'good',
+    match: 'replay: silent',
+    run: 'implement',
+    turns: [write('good.txt', 'good\n'), finish('Add a good file')],
+  },
 ] as const
 
 const plan = (title: string, keys: string, body: string) =>
@@ -97,6 +110,20 @@ describe('people who steer, and ceilings that hold', () => {
     const held = await world.until('approve.md', 'to be held', (task) => task.status === 'held')
     await stack.ledger.addToInbox(held.id, { kind: 'start-requested', id: 'start-approve' })
     await world.settled('approve.md', 'in-review')
+  })
+
+  it('takes no tree that was not tested, however often the agent leaves a reviewer unanswered', async () => {
+    const text = plan('Silent', '', 'replay: silent').replace('test: node --version', 'test: test ! -e broken.txt')
+    await world.writePlan('silent.md', text)
+    const { id, pullRequest, branch } = await world.settled('silent.md', 'in-review')
+    await world.requestChanges('reviewer', pullRequest?.number ?? 0, 'Please explain it.')
+    await world.roundDone('silent.md', 1)
+    const details = await stack.ledger.details(id)
+    const round = details?.runs.at(-1)
+    expect(round?.verification).toMatchObject({ exitCode: 1, treeId: round?.treeId })
+    expect(details?.feedback[0]).toMatchObject({ decision: 'declined', replyPosted: true })
+    expect(await world.nameStatus(branch)).toContain('A\tbroken.txt')
+    expect(await world.report('silent.md')).toMatch(/- Tests: red/)
   })
 
   it('does not undo a person’s close: the task ends, and an edited plan starts a task of its own', async () => {

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { type Stack, startStack, waitFor } from '@devbot/demo'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { recordedReview, signedDelivery } from './src/deliveries.ts'
+import { recordedReview, reviewIdOf, signedDelivery } from './src/deliveries.ts'
 import { repository, worldOf } from './src/world.ts'
 
 const PLAN = '261122__PLAN__rounding-and-relative-times.md'
@@ -57,10 +57,15 @@ describe('who may steer, and the loop without webhooks', () => {
     expect(stack.model.requests()).toHaveLength(asked)
   })
 
-  it('works off a writer’s review that no webhook announced, once, on top of what a person pushed meanwhile', async () => {
+  it('works off a writer’s review that no webhook announced, once, on top of what a person pushed while it worked', async () => {
     const { pullRequest, branch } = await world.settled(PLAN, 'in-review')
-    await world.pushCommit(branch, 'NOTES.md', 'by hand\n', 'Notes by hand')
     await world.requestChanges('reviewer', pullRequest?.number ?? 0, review.body, review.comments)
+    await waitFor(
+      'the round to begin',
+      async () => (await stack.ledger.listTasks(1))[0]?.progress?.runKind === 'revise',
+    )
+    // The branch moves under the round: it has to start again from there, with nothing of the review lost.
+    await world.pushCommit(branch, 'NOTES.md', 'by hand\n', 'Notes by hand')
     await world.roundDone(PLAN, 1)
     await new Promise((resolve) => setTimeout(resolve, 3_000))
     expect((await world.taskOf(PLAN))?.rounds).toBe(1)
@@ -71,6 +76,10 @@ describe('who may steer, and the loop without webhooks', () => {
       expect.stringMatching(/^DevBot /),
     ])
     expect(await world.show(branch, 'NOTES.md')).toBe('by hand\n')
+    const { data: inline } = await world
+      .as('reviewer')
+      .pulls.listReviewComments({ ...repository, pull_number: pullRequest?.number ?? 0 })
+    expect(inline.filter((comment) => comment.user.login === 'devbot')).toHaveLength(1)
     expect(stack.model.violations()).toEqual([])
   })
 
@@ -87,7 +96,7 @@ describe('who may steer, and the loop without webhooks', () => {
     const { branch, pullRequest, id } = await world.settled(PLAN, 'in-review')
     const payload = recordedReview({ branch, number: pullRequest?.number ?? 0, body: 'from a recorded payload' })
     const stored = async () =>
-      (await stack.ledger.details(id))?.feedback.filter(({ item }) => item.body === 'from a recorded payload').length
+      (await stack.ledger.details(id))?.feedback.filter(({ item }) => item.objectId === reviewIdOf(payload)).length
 
     const wrong = await fetch(
       stack.webhookUrl(),
@@ -104,7 +113,7 @@ describe('who may steer, and the loop without webhooks', () => {
     // Its author is a stranger here, whatever the payload says of them.
     await waitFor('the stranger’s review to be dropped', async () =>
       (await stack.ledger.details(id))?.feedback.some(
-        ({ item, state }) => item.body === 'from a recorded payload' && state === 'dropped',
+        ({ item, state }) => item.objectId === reviewIdOf(payload) && state === 'dropped',
       ),
     )
   })

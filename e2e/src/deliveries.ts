@@ -39,6 +39,11 @@ export function recordedReview(change: {
   }
 }
 
+/** GitHub's id of the review in a delivery. */
+export function reviewIdOf({ review }: Json): unknown {
+  return isRecord(review) ? review.id : undefined
+}
+
 /** A POST as GitHub makes it; `secret` signs the very bytes that are sent. */
 export function signedDelivery(event: string, payload: Json, secret: string): RequestInit {
   const body = JSON.stringify(payload)
