@@ -28,8 +28,11 @@ const TRAJECTORIES = [
     name: 'silent',
     match: 'replay: silent',
     run: 'revise',
-    turns: [write('broken.txt', 'broken\n'), finish('Break it', { feedback: [] })],
-    repeatLast: true,
+    // Another claim each time, or the agent would be stopped for going in circles.
+    turns: [
+      write('broken.txt', 'broken\n'),
+      ...['first', 'second', 'third', 'fourth'].map((time) => finish(`Break it, ${time} claim`, { feedback: [] })),
+    ],
   },
   {
     name: 'good',
