@@ -12,7 +12,7 @@ const COMMANDS = {
     programs: ['git', 'redis-server'],
     run: (tools, args) => runToEnd(tools.node, [join('demo', 'src', 'main.ts'), ...args], { env: tools.env }),
   },
-  test: { programs: ['git', 'redis-server', 'busybox'], run: (tools, args) => runTests(tools, args) },
+  test: { programs: ['git', 'redis-server', 'busybox', 'rg'], run: (tools, args) => runTests(tools, args) },
   setup: { programs: ['git', 'redis-server'], run: async () => 0 },
 }
 

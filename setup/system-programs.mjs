@@ -4,7 +4,7 @@ import { SetupProblem } from './problem.mjs'
 import { findProgram, runQuietly } from './run.mjs'
 
 /** Debian's package for each program that may be missing. */
-const PACKAGE_OF = { git: 'git', 'redis-server': 'redis-server', busybox: 'busybox' }
+const PACKAGE_OF = { git: 'git', 'redis-server': 'redis-server', busybox: 'busybox', rg: 'ripgrep' }
 
 /**
  * Makes sure that the programs are there. Missing ones are installed from Debian's packages where we are root on Debian
