@@ -59,7 +59,8 @@ describe('plans of every kind, on a repository whose default branch is not main'
       'both to be under way',
       async () =>
         (await stack.ledger.listTasks(10)).filter(
-          ({ task, progress }) => /^(left|right)\.md$/.test(task.planPath) && progress?.stage === 'agent',
+          ({ task, progress }) =>
+            /^(left|right)\.md$/.test(task.planPath) && (progress?.turn ?? 0) >= 1 && progress?.stage === 'agent',
         ).length === 2,
     )
     const [left, right] = [await world.settled('left.md', 'in-review'), await world.settled('right.md', 'in-review')]

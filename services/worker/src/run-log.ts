@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { CheckResult, RunKind, RunOutcome, RunRecord, Stage, TaskProgress } from '@devbot/contracts'
-import { categoryOf, checkPassed, DevBotError } from '@devbot/contracts'
+import { categoryOf, checkPassed, DevBotError, STAGES } from '@devbot/contracts'
 import type { WorkerDeps } from './deps.ts'
 import type { OwnedTask } from './own-task.ts'
 
@@ -77,6 +77,7 @@ async function startRunLog(
     startedAtMs,
     updatedAtMs: startedAtMs,
   }
+  const active = new Set<Stage>()
   const log: RunLog = {
     get run() {
       return run
@@ -91,11 +92,14 @@ async function startRunLog(
     },
     stage: async (stage, work) => {
       const beganAtMs = deps.now()
-      await owned.record({ kind: 'stage-start', stage }, log.progress({ stage }))
+      active.add(stage)
+      await owned.record({ kind: 'stage-start', stage }, log.progress({ stage: foremost(active) }))
       try {
         return await work()
       } finally {
-        await owned.record({ kind: 'stage-end', stage, durationMs: deps.now() - beganAtMs })
+        active.delete(stage)
+        const shown = log.progress({ stage: run.outcome === undefined ? foremost(active) : 'ended' })
+        await owned.record({ kind: 'stage-end', stage, durationMs: deps.now() - beganAtMs }, shown)
       }
     },
     check: async (name, result) => {
@@ -138,6 +142,11 @@ async function startRunLog(
     progress,
   )
   return log
+}
+
+/** Stages run side by side; a person follows the one that is furthest along. */
+function foremost(active: ReadonlySet<Stage>): Stage {
+  return STAGES.findLast((stage) => active.has(stage)) ?? 'prepare'
 }
 
 /** The task's own sums, over all its runs, killed ones included. */
