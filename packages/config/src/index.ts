@@ -10,6 +10,7 @@ export {
   optionalVariable,
   readVariable,
   secretVariable,
+  sizeVariable,
   type Variable,
   VariableProblem,
   variable,

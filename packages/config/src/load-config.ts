@@ -105,6 +105,22 @@ export function numberVariable(
   return variable(name, schema, String(bounds.default))
 }
 
+const SIZE_UNITS: Readonly<Record<string, number>> = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3, t: 1024 ** 4 }
+
+/** A number of bytes, as Docker writes sizes: `512m`, `2g`. */
+export function sizeVariable(
+  name: string,
+  bounds: { readonly minBytes: number; readonly default: string },
+): Variable<number> {
+  const expected = `expected a size like 512m or 2g, ${bounds.minBytes} bytes or more`
+  const schema = z
+    .string()
+    .regex(/^\d{1,15}[kmgt]?b?$/i, expected)
+    .transform((text) => Number.parseInt(text, 10) * (SIZE_UNITS[text.replace(/[\db]/gi, '').toLowerCase()] ?? 1))
+    .refine((bytes) => bytes >= bounds.minBytes && Number.isSafeInteger(bytes), expected)
+  return variable(name, schema, bounds.default)
+}
+
 /** A comma-separated list, each part checked by the schema; empty parts are left out. */
 export function listVariable<Schema extends z.ZodType>(
   name: string,

@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream'
+import type { Readable, Writable } from 'node:stream'
 import type { ExecOptions, ExecResult } from '@devbot/contracts'
 
 /** What a sandbox is for and whose it is; every driver marks what it makes with this. */
@@ -9,6 +9,8 @@ export type SandboxSpec = {
   readonly runId: string
   readonly epoch: number
   readonly limits: SandboxLimits
+  /** Bytes of the tree that will be imported, where known: a large one gets a workspace on disk instead of in memory. */
+  readonly treeBytes?: number
 }
 
 export type SandboxLimits = {
@@ -23,6 +25,11 @@ export type SandboxLimits = {
 /** Makes sandboxes. One per worker process. */
 export interface SandboxDriver {
   readonly name: 'docker' | 'process'
+  /**
+   * Makes sure that sandboxes can be made: the engine answers, the images are there or are pulled, as SANDBOX_PULL says.
+   * Quick when they are. `environmentId` changes whenever programs in the sandboxes may have changed. Throws `sandbox`.
+   */
+  prepare(signal?: AbortSignal): Promise<{ readonly environmentId: string }>
   /** Throws DevBotError of category `sandbox` when none can be made; nothing is left behind then. */
   create(spec: SandboxSpec, signal?: AbortSignal): Promise<Sandbox>
   /** Removes what dead owners of this instance left. Returns how many sandboxes it removed. */
@@ -67,6 +74,18 @@ export interface Sandbox extends AsyncDisposable {
   importTree(tar: Readable): Promise<void>
   /** Everything new since the import was made by the setup command, not by the agent. */
   markSetupDone(): Promise<void>
+  /**
+   * Between `markSetupDone` and the first `exec`: writes what the setup command added to workspace and home as a tar
+   * stream into `sink`, and ends it. Throws `invalid-input`, code `setup-too-large`, beyond `maxBytes`.
+   */
+  exportSetup(sink: Writable, limits: { readonly maxBytes: number }): Promise<void>
+  /**
+   * Unpacks such a stream: in an agent sandbox after `importTree` and instead of running setup; in a check sandbox before
+   * `importTree`, so that the tree's own files win.
+   */
+  importSetup(tar: Readable): Promise<void>
+  /** Connections out of the sandbox that were refused so far; empty where nothing leads out. */
+  networkRefusals(): Promise<readonly NetworkRefusal[]>
   /** Runs a shell command through the tool channel: the working directory and environment persist between calls. */
   exec(command: string, options: ExecOptions): Promise<ExecResult>
   /** Reads through the tool channel; paths are relative to the workspace or absolute inside the sandbox. */
@@ -88,3 +107,14 @@ export type ReadFileResult =
   | { readonly kind: 'missing' | 'directory' | 'not-a-file' | 'no-permission' }
 
 export type WriteFileResult = { readonly kind: 'written' } | { readonly kind: 'failed'; readonly reason: string }
+
+/** One destination that the egress-proxy refused, with how often. `host` is hostile text, shortened to 255 characters. */
+export type NetworkRefusal = {
+  readonly host: string
+  readonly port: number
+  /** Why, in the proxy's words: `not on the list`, `resolves to an address that is not public`... */
+  readonly reason: string
+  /** What EGRESS_ALLOW would have to hold as well; absent where nothing sensible would allow it. */
+  readonly allowWith?: string
+  readonly count: number
+}
