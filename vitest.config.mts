@@ -10,7 +10,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['{packages,services,demo,bench}/**/*.test.ts'],
+          include: ['{packages,services,demo,bench}/**/*.test.ts', 'setup/**/*.test.mjs'],
           exclude: [...exclude, '**/*.integration.test.ts'],
         },
       },

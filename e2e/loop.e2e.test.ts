@@ -1,20 +1,23 @@
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { parseReportFacts } from '@devbot/contracts'
-import { type Stack, startStack } from '@devbot/demo'
+import { canUseDocker, type Stack, startStack, waitFor } from '@devbot/demo'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { repository, worldOf } from './src/world.ts'
 
 const PLAN = '261122__PLAN__rounding-and-relative-times.md'
 const review = JSON.parse(await readFile(fileURLToPath(new URL('../demo/review.json', import.meta.url)), 'utf8'))
 
-describe('the loop, on a real change in a real program', () => {
+// Where no engine can run, the demo and all other tests have processes; with one, nothing else would try them.
+const drivers = (await canUseDocker()) ? (['docker', 'process'] as const) : (['process'] as const)
+
+describe.each(drivers)('the loop, on a real change in a real program, with the %s driver', (sandbox) => {
   let stack: Stack
   let world: ReturnType<typeof worldOf>
   let baseBefore: string | undefined
 
   beforeAll(async () => {
-    stack = await startStack()
+    stack = await startStack({ sandbox })
     world = worldOf(stack)
     baseBefore = (await world.branches()).get('main')
     await stack.dropPlan(PLAN)
@@ -77,6 +80,12 @@ describe('the loop, on a real change in a real program', () => {
     expect(stack.model.violations()).toEqual([])
   })
 
+  it('leaves nothing on the engine while the task waits for people', async () => {
+    const { instance, sandbox: place } = stack
+    if (place.driver === 'docker')
+      await waitFor('the sandboxes to be gone', async () => (await place.engine.thingsOf(instance)).length === 0)
+  })
+
   it('leaves no secret in logs, report, commits, pull request or ledger', async () => {
     const secrets = [stack.env.ANTHROPIC_API_KEY, stack.env.GITHUB_TOKEN, stack.webhookSecret].map(
       (secret) => secret ?? '',
@@ -86,9 +95,7 @@ describe('the loop, on a real change in a real program', () => {
       .as('reviewer')
       .pulls.get({ ...repository, pull_number: pullRequest?.number ?? 0 })
     const texts = [
-      ...(await Promise.all(
-        (['worker', 'watcher', 'webhook-ingress'] as const).map((name) => readFile(stack.logFile(name), 'utf8')),
-      )),
+      ...(await Promise.all(stack.logFiles.map((file) => readFile(file, 'utf8')))),
       await world.report(PLAN),
       (await world.commits(branch)).join('\n'),
       JSON.stringify(pull),

@@ -1,7 +1,8 @@
+import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline/promises'
 import { SetupProblem } from './problem.mjs'
-import { findProgram, runQuietly } from './run.mjs'
+import { findProgram, lastLines, runQuietly } from './run.mjs'
 
 /** Debian's package for each program that may be missing. */
 const PACKAGE_OF = { git: 'git', 'redis-server': 'redis-server', busybox: 'busybox', rg: 'ripgrep' }
@@ -10,16 +11,18 @@ const PACKAGE_OF = { git: 'git', 'redis-server': 'redis-server', busybox: 'busyb
  * Makes sure that the programs are there. Missing ones are installed from Debian's packages where we are root on Debian
  * or Ubuntu: without asking in CI or without a terminal, after a question with one, never with DEVBOT_INSTALL=0.
  * @param {string[]} programs
+ * @param {ReturnType<typeof import('./stages.mjs').createStages>} stages
  */
-export async function ensureSystemPrograms(programs) {
+export async function ensureSystemPrograms(programs, stages) {
   const missing = programs.filter((program) => findProgram(program) === undefined)
   if (missing.includes('redis-server') && (await dockerAnswers())) missing.splice(missing.indexOf('redis-server'), 1)
   if (missing.length === 0) return
   const packages = missing.map((program) => PACKAGE_OF[program])
-  if (!(await mayInstall(packages))) throw new SetupProblem(remedy(missing, packages))
-  process.stdout.write(`setup: installing ${packages.join(', ')} with apt-get\n`)
-  await install(packages)
-  const still = programs.filter((program) => findProgram(program) === undefined && missing.includes(program))
+  const list = packages.join(', ')
+  if (!(await mayInstall(`DevBot needs these system packages: ${list}. Install them now with apt-get?`)))
+    throw new SetupProblem(remedy(missing, packages))
+  await stages.stage('packages', `installing ${list} with apt-get`, () => installPackages(packages))
+  const still = missing.filter((program) => findProgram(program) === undefined)
   if (still.length > 0) throw new SetupProblem(remedy(still, packages))
 }
 
@@ -28,27 +31,40 @@ async function dockerAnswers() {
   return (await runQuietly('docker', ['version', '--format', '{{.Server.Version}}'])).code === 0
 }
 
-async function mayInstall(packages) {
+/** Whether this is a machine whose packages we may change, leaving the person's word aside. */
+export function isOurKindOfMachine() {
   const isDebian = existsSync('/etc/debian_version') && findProgram('apt-get') !== undefined
-  if (!isDebian || process.getuid?.() !== 0 || process.env.DEVBOT_INSTALL === '0') return false
+  return isDebian && process.getuid?.() === 0 && process.env.DEVBOT_INSTALL !== '0'
+}
+
+/**
+ * Whether the system may be changed: root on Debian or Ubuntu, and in CI, without a terminal, or when the person at it
+ * says yes.
+ * @param {string} question
+ */
+export async function mayInstall(question) {
+  if (!isOurKindOfMachine()) return false
   if (process.env.CI === 'true' || !process.stdin.isTTY) return true
   const questions = createInterface({ input: process.stdin, output: process.stdout })
-  const answer = await questions.question(
-    `DevBot needs these system packages: ${packages.join(', ')}. Install them now with apt-get? [y/N] `,
-  )
+  // Ctrl-C and Ctrl-D close it: no answer is a no.
+  const answer = await Promise.race([questions.question(`${question} [y/N] `), once(questions, 'close').then(() => '')])
   questions.close()
   return /^y(es)?$/i.test(answer.trim())
 }
 
-async function install(packages) {
+/** Installs Debian packages; the package lists are renewed only when it does not work without. */
+export async function installPackages(packages) {
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
   const args = ['install', '-y', '--no-install-recommends', ...packages]
   const first = await runQuietly('apt-get', args, { env })
   if (first.code === 0) return
   const update = await runQuietly('apt-get', ['update'], { env })
   const second = await runQuietly('apt-get', args, { env })
-  if (second.code !== 0)
-    throw new SetupProblem(`apt-get could not install ${packages.join(', ')}:\n${update.output}\n${second.output}`)
+  if (second.code !== 0) {
+    throw new SetupProblem(
+      `apt-get could not install ${packages.join(', ')}:\n${lastLines(update.output, 10)}\n${lastLines(second.output)}`,
+    )
+  }
 }
 
 function remedy(missing, packages) {

@@ -5,7 +5,7 @@ import { SetupProblem } from './problem.mjs'
 import { root, runQuietly } from './run.mjs'
 
 /** Versions DevBot is developed and tested with. Node's is the newest whose binary the npm registry carries. */
-const NODE_VERSION = '26.10.0'
+export const NODE_VERSION = '26.10.0'
 const PNPM_VERSION = '12.21.0'
 /** The oldest Node that runs TypeScript as it is and has all that the libraries need. */
 const OLDEST_NODE_MAJOR = 24
@@ -14,12 +14,11 @@ const toolsFolder = join(root, '.devbot', 'tools')
 
 /**
  * Node, pnpm and the workspace's packages, installed below `.devbot/` and `node_modules/` where they are missing.
- * @param {{ quiet: boolean }} options
+ * @param {ReturnType<typeof import('./stages.mjs').createStages>} stages
  * @returns {Promise<{ node: string, pnpm: string[], env: NodeJS.ProcessEnv }>}
  */
-export async function ensureToolchain({ quiet }) {
-  const say = quiet ? () => undefined : (text) => process.stdout.write(`setup: ${text}\n`)
-  const nodePackage = nodeIsRecentEnough() ? undefined : nodePackageName()
+export async function ensureToolchain(stages) {
+  const nodePackage = nodeIsRecentEnough() ? undefined : nodePackageFor(process.platform, process.arch)
   const node =
     nodePackage === undefined ? process.execPath : join(toolsFolder, 'node_modules', nodePackage, 'bin', 'node')
   const pnpm = join(toolsFolder, 'node_modules', 'pnpm', 'bin', 'pnpm.mjs')
@@ -27,8 +26,8 @@ export async function ensureToolchain({ quiet }) {
     ...process.env,
     PATH: [dirname(node), join(toolsFolder, 'node_modules', '.bin'), process.env.PATH].join(delimiter),
   }
-  await ensureTools(say, nodePackage)
-  await ensureWorkspace(say, node, pnpm, env)
+  await ensureTools(stages, nodePackage)
+  await ensureWorkspace(stages, node, pnpm, env)
   return { node, pnpm: [node, pnpm], env }
 }
 
@@ -36,15 +35,14 @@ function nodeIsRecentEnough() {
   return Number(process.versions.node.split('.')[0]) >= OLDEST_NODE_MAJOR
 }
 
-function nodePackageName() {
-  const platform = process.platform === 'win32' ? 'win' : process.platform
-  return `node-${platform}-${process.arch}`
+/** The npm package that holds Node's binary. */
+export function nodePackageFor(platform, arch) {
+  return `node-${platform === 'win32' ? 'win' : platform}-${arch}`
 }
 
-async function ensureTools(say, nodePackage) {
+async function ensureTools(stages, nodePackage) {
   const wanted = [`pnpm@${PNPM_VERSION}`, ...(nodePackage === undefined ? [] : [`${nodePackage}@${NODE_VERSION}`])]
   if (stampMatches(join(toolsFolder, 'installed'), wanted.join(' '))) return
-  say(`installing ${wanted.join(' and ')} into .devbot/`)
   mkdirSync(toolsFolder, { recursive: true })
   writeFileSync(join(toolsFolder, 'package.json'), '{ "private": true }\n')
   const args = [
@@ -57,7 +55,9 @@ async function ensureTools(say, nodePackage) {
     '--loglevel=error',
     ...wanted,
   ]
-  const { code, output } = await runQuietly('npm', args)
+  const { code, output } = await stages.stage('tools', `installing ${wanted.join(' and ')} into .devbot/`, () =>
+    runQuietly('npm', args),
+  )
   if (code !== 0) {
     throw new SetupProblem(
       `${wanted.join(' and ')} could not be installed from the npm registry. Check that npm works here (npm ping)${nodePackage === undefined ? '' : `, or install Node ${OLDEST_NODE_MAJOR} or newer yourself`}.\n${output}`,
@@ -66,16 +66,16 @@ async function ensureTools(say, nodePackage) {
   writeFileSync(join(toolsFolder, 'installed'), wanted.join(' '))
 }
 
-async function ensureWorkspace(say, node, pnpm, env) {
+async function ensureWorkspace(stages, node, pnpm, env) {
   const lock = createHash('sha256')
     .update(readFileSync(join(root, 'pnpm-lock.yaml')))
     .digest('hex')
   const stamp = join(root, 'node_modules', '.devbot-installed')
   if (stampMatches(stamp, lock)) return
-  say('installing the packages of the lock file')
-  const { code, output } = await runQuietly(node, [pnpm, 'install', '--frozen-lockfile', '--prefer-offline'], {
-    env: { ...env, CI: 'true' },
-  })
+  const args = [pnpm, 'install', '--frozen-lockfile', '--prefer-offline']
+  const { code, output } = await stages.stage('workspace', 'installing the packages of the lock file', () =>
+    runQuietly(node, args, { env: { ...env, CI: 'true' } }),
+  )
   if (code !== 0) throw new SetupProblem(`the packages of pnpm-lock.yaml could not be installed:\n${output}`)
   writeFileSync(stamp, lock)
 }

@@ -3,6 +3,7 @@ import { measurePlanToJob } from './plan-to-job.ts'
 import { measureRedisPerTask } from './redis-per-task.ts'
 import type { BenchResult } from './report/figure.ts'
 import { printResult, say } from './report/print-result.ts'
+import { measureSandbox } from './sandbox.ts'
 import { measureWebhookTo202 } from './webhook-to-202.ts'
 import { measureWorkerMemory } from './worker-memory.ts'
 
@@ -12,6 +13,7 @@ const benches: readonly (readonly [name: string, measure: () => Promise<BenchRes
   ['job-to-first-request', measureJobToFirstRequest],
   ['worker-memory', measureWorkerMemory],
   ['redis-per-task', measureRedisPerTask],
+  ['sandbox', measureSandbox],
 ]
 
 /** One after the other: they would measure each other otherwise. */

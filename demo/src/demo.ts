@@ -1,8 +1,9 @@
 import { mkdir, readFile, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { describeEvent, reportFileNameFor, type TaskId } from '@devbot/contracts'
 import { Octokit } from '@octokit/rest'
 import { z } from 'zod'
+import { describeSandbox } from './describe-sandbox.ts'
 import { cloneSummary } from './stack/clone-summary.ts'
 import { reviewFile } from './stack/sample-history.ts'
 import { REPOSITORY, type Stack, startStack } from './stack/start-stack.ts'
@@ -33,14 +34,17 @@ export async function runDemo(options: {
 }): Promise<void> {
   const { directory, print } = options
   const plansDirectory = join(directory, 'ai-docs')
-  await rm(plansDirectory, { recursive: true, force: true })
+  const logDirectory = join(directory, 'logs')
+  for (const folder of [plansDirectory, logDirectory]) await rm(folder, { recursive: true, force: true })
   await mkdir(plansDirectory, { recursive: true })
   heading(print, 'Starting Redis, a local GitHub, a replayed model, watcher, ingress and worker')
-  await using stack = await startStack({ plansDirectory })
+  await using stack = await startStack({ plansDirectory, logDirectory })
   options.signal.throwIfAborted()
   options.signal.addEventListener('abort', () => void stack.stop())
   print(
-    'No container engine is used: the sandbox is the process driver, which does not isolate. Here it runs only the demo.',
+    stack.sandbox.driver === 'docker'
+      ? 'Sandboxes are containers; the worker reaches the Docker engine through docker-gate only.'
+      : `No container engine is used (${stack.sandbox.reason}): the sandbox is the process driver, which does not isolate. Here it runs only the demo.`,
   )
 
   heading(print, `Dropping a plan: ${PLAN}`)
@@ -49,7 +53,7 @@ export async function runDemo(options: {
     everyMs: 20,
   })
   await using follower = followTask(stack, taskId, print)
-  const pullNumber = await waitForStatus(stack, taskId, 0)
+  const [pullNumber] = await Promise.all([waitForStatus(stack, taskId, 0), showSandbox(stack, print)])
   await follower.caughtUp()
 
   heading(print, 'The pull request')
@@ -73,6 +77,15 @@ export async function runDemo(options: {
   await options.pause?.(`REDIS_URL=${stack.env.REDIS_URL} DEVBOT_INSTANCE=${stack.env.DEVBOT_INSTANCE} ./devbot tasks`)
 }
 
+/** One line on the first container, as the engine describes it. */
+async function showSandbox({ sandbox, instance }: Stack, print: Print): Promise<void> {
+  if (sandbox.driver === 'process') return
+  const ask = () => describeSandbox(sandbox.engine, instance)
+  // A task that fails early never has one; that is told elsewhere.
+  const line = await waitFor('a sandbox', ask, { timeoutMs: 20_000 }).catch(() => undefined)
+  if (line !== undefined) print(`          the engine says: ${line}`)
+}
+
 /** Waits until a round is delivered and its report written; gives the pull request's number. */
 function waitForStatus(stack: Stack, taskId: TaskId, rounds: number): Promise<number> {
   return waitFor(
@@ -82,7 +95,9 @@ function waitForStatus(stack: Stack, taskId: TaskId, rounds: number): Promise<nu
       if (details === undefined) return undefined
       const { status, statusReason, pullRequest, reportDue, publication } = details.task
       if (status !== 'ready' && status !== 'in-review')
-        throw new Error(`the task is ${status}: ${statusReason ?? ''}; the logs are in ${stack.directory}`)
+        throw new Error(
+          `the task is ${status}: ${statusReason ?? ''}; the logs are in ${dirname(stack.logFile('worker'))}`,
+        )
       const delivered =
         status === 'in-review' && details.task.rounds >= rounds && !reportDue && publication === undefined
       return delivered ? pullRequest?.number : undefined

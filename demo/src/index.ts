@@ -1,4 +1,5 @@
 export { withClone } from './stack/clone-summary.ts'
+export { canUseDocker } from './stack/sandbox-place.ts'
 export { type ServiceProcess, startService } from './stack/service-process.ts'
 export { PEOPLE, REPOSITORY, type Stack, type StackOptions, startStack } from './stack/start-stack.ts'
 export { waitFor } from './stack/wait-for.ts'

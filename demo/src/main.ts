@@ -6,8 +6,9 @@ import { runDemo } from './demo.ts'
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const keepOpen = process.argv.includes('--keep')
 const interrupted = new AbortController()
-process.once('SIGINT', () => interrupted.abort())
-process.once('SIGTERM', () => interrupted.abort())
+// Both the terminal and the launcher may send it: the second one must not cut short what the first began.
+process.on('SIGINT', () => interrupted.abort())
+process.on('SIGTERM', () => interrupted.abort())
 
 try {
   await runDemo({

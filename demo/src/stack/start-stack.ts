@@ -1,13 +1,16 @@
 import { randomBytes } from 'node:crypto'
 import { copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createLogger } from '@devbot/config'
 import { type LocalGitHub, startLocalGitHub } from '@devbot/local-github'
 import { connectLedger, type Ledger } from '@devbot/queue'
 import { type StartedRedis, startRedis } from '@devbot/queue/testing'
 import { type ReplayModel, startReplayModel, type TrajectoryInput } from '@devbot/replay-model'
+import { removeLeftovers, startContainerSandboxes } from './container-sandboxes.ts'
+import type { Engine } from './engine.ts'
 import { plansFolder, readSampleHistory, trajectoriesFolder } from './sample-history.ts'
+import { findSandboxPlace, type SandboxPlace } from './sandbox-place.ts'
 import { type ServiceProcess, startService } from './service-process.ts'
 
 export type StackOptions = {
@@ -25,6 +28,12 @@ export type StackOptions = {
   readonly without?: readonly ServiceName[]
   /** The plan folder; a temporary one when absent. */
   readonly plansDirectory?: string
+  /** Where the services' logs are; with everything else in a temporary folder, gone at the end, when absent. */
+  readonly logDirectory?: string
+  /** Containers or processes; absent: containers where they are possible, unless DEVBOT_SANDBOX says otherwise. */
+  readonly sandbox?: 'docker' | 'process'
+  /** What sandboxes in containers may reach, entries as in EGRESS_ALLOW; absent: there is no egress-proxy at all. */
+  readonly egressAllow?: readonly string[]
 }
 
 const SERVICE_NAMES = ['webhook-ingress', 'worker', 'watcher'] as const
@@ -43,6 +52,9 @@ export type Stack = AsyncDisposable & {
   readonly redis: StartedRedis
   readonly ledger: Ledger
   readonly env: Readonly<Record<string, string>>
+  /** Its name on the engine and in Redis: another one for every stack. */
+  readonly instance: string
+  readonly sandbox: SandboxPlace
   readonly tokens: Readonly<Record<keyof typeof PEOPLE, string>>
   readonly webhookSecret: string
   readonly service: (name: ServiceName) => ServiceProcess
@@ -50,8 +62,11 @@ export type Stack = AsyncDisposable & {
   /** Where the ingress takes deliveries. */
   readonly webhookUrl: () => string
   readonly logFile: (name: ServiceName) => string
+  /** The logs of all services, those between worker and engine among them. */
+  readonly logFiles: readonly string[]
   /** Copies one of the demo's plans into the plan folder. */
   readonly dropPlan: (name: string, as?: string) => Promise<void>
+  /** Throws when the worker ended in good order and still left something on the engine; it is removed in any case. */
   readonly stop: () => Promise<void>
 }
 
@@ -72,28 +87,29 @@ async function startParts(options: StackOptions, directory: string, parts: Async
   const tokens = { bot: secret('bot'), reviewer: secret('reviewer'), outsider: secret('outsider') }
   const webhookSecret = secret('webhook')
   const apiKey = secret('model')
+  const instance = options.env?.DEVBOT_INSTANCE ?? `demo-${randomBytes(3).toString('hex')}`
   const log = createLogger({ service: 'demo', level: 'silent', secrets: [] })
   const plansDirectory = options.plansDirectory ?? join(directory, 'ai-docs')
-  await mkdir(plansDirectory, { recursive: true })
+  const logDirectory = options.logDirectory ?? directory
+  await Promise.all([plansDirectory, logDirectory].map((folder) => mkdir(folder, { recursive: true })))
 
+  const sandbox = await findSandboxPlace(options.sandbox)
   const redis = await startRedis()
   parts.defer(() => redis.stop())
-  const [github, model] = await Promise.all([
-    startGitHub(directory, tokens, options.defaultBranch),
-    startReplayModel({
-      port: 0,
-      host: '127.0.0.1',
-      apiKey,
-      trajectories: options.trajectories ?? trajectoriesFolder,
-      log,
-    }),
-  ])
-  parts.defer(() => github.stop())
+  const model = await startReplayModel({
+    port: 0,
+    host: '127.0.0.1',
+    apiKey,
+    trajectories: options.trajectories ?? trajectoriesFolder,
+    log,
+  })
   parts.defer(() => model.stop())
+  const github = await startGitHub(directory, tokens, options.defaultBranch)
+  parts.defer(() => github.stop())
 
   const env: Record<string, string> = {
     REDIS_URL: redis.url,
-    DEVBOT_INSTANCE: 'demo',
+    DEVBOT_INSTANCE: instance,
     REPO_NAME: REPOSITORY,
     AI_DOCS_DIR: plansDirectory,
     ANTHROPIC_API_KEY: apiKey,
@@ -103,28 +119,47 @@ async function startParts(options: StackOptions, directory: string, parts: Async
     GITHUB_SERVER_URL: github.serverUrl,
     GITHUB_WEBHOOK_SECRET: webhookSecret,
     SANDBOX_DRIVER: 'process',
+    ...cpusOfThisMachine(),
     DEVBOT_DATA_DIR: join(directory, 'data'),
     PORT: '0',
     OPS_PORT: '0',
     LOG_LEVEL: 'debug',
     ...options.env,
   }
+  const services = new Map<ServiceName, ServiceProcess>()
+  const endings = new Map<ServiceName, number | null>()
+  let logFiles: readonly string[] = []
+  if (sandbox.driver === 'docker') {
+    const { engine } = sandbox
+    parts.defer(() => assertNothingLeft(engine, instance, endings.get('worker') === 0))
+    const between = await startContainerSandboxes({
+      ...options,
+      engine,
+      instance,
+      directory,
+      logDirectory,
+      env,
+      egressAllow: options.egressAllow,
+    })
+    parts.defer(between.stop)
+    Object.assign(env, between.env)
+    logFiles = between.logFiles
+  }
   const ledger = await connectLedger({
     redisUrl: redis.url,
-    instance: env.DEVBOT_INSTANCE ?? 'demo',
+    instance,
     bodyDirectory: join(directory, 'data', 'bodies'),
   })
   parts.defer(() => ledger.close())
   const dropPlan = (name: string, as = name) => copyFile(join(plansFolder, name), join(plansDirectory, as))
   for (const plan of options.plans ?? []) await dropPlan(plan)
 
-  const services = new Map<ServiceName, ServiceProcess>()
-  const logFile = (name: ServiceName) => join(directory, `${name}.log`)
+  const logFile = (name: ServiceName) => join(logDirectory, `${name}.log`)
   const start = async (name: ServiceName) => {
     const service = await startService({ name, env, logFile: logFile(name) })
     services.set(name, service)
     parts.defer(async () => {
-      await service.stop()
+      endings.set(name, await service.stop())
     })
     return service
   }
@@ -134,7 +169,10 @@ async function startParts(options: StackOptions, directory: string, parts: Async
     return found
   }
   const webhookUrl = () => `http://127.0.0.1:${service('webhook-ingress').ports().http}/webhook`
-  await Promise.all(SERVICE_NAMES.filter((name) => !options.without?.includes(name)).map(start))
+  // All of them are waited for, also when one fails: what has started by then has to be stopped.
+  const starts = SERVICE_NAMES.filter((name) => !options.without?.includes(name)).map(start)
+  const failed = (await Promise.allSettled(starts)).find((outcome) => outcome.status === 'rejected')
+  if (failed !== undefined) throw failed.reason
   if (options.webhooks !== false && services.has('webhook-ingress'))
     github.setWebhook({ url: webhookUrl(), secret: webhookSecret })
 
@@ -147,16 +185,31 @@ async function startParts(options: StackOptions, directory: string, parts: Async
     redis,
     ledger,
     env,
+    instance,
+    sandbox,
     tokens,
     webhookSecret,
     service,
     startService: start,
     webhookUrl,
     logFile,
+    logFiles: [...SERVICE_NAMES.map(logFile), ...logFiles],
     dropPlan,
     stop,
     [Symbol.asyncDispose]: stop,
   }
+}
+
+/** An engine refuses a container more CPUs than there are. */
+function cpusOfThisMachine(): Readonly<Record<string, string>> {
+  return availableParallelism() < 2 ? { SANDBOX_CPUS: String(availableParallelism()) } : {}
+}
+
+/** A worker that was killed may leave sandboxes; one that ended in good order may not. */
+async function assertNothingLeft(engine: Engine, instance: string, endedInOrder: boolean): Promise<void> {
+  const left = await removeLeftovers(engine, instance)
+  if (left.length > 0 && endedInOrder)
+    throw new Error(`left on the engine, now removed: ${left.map(({ kind, name }) => `${kind} ${name}`).join(', ')}`)
 }
 
 async function startGitHub(

@@ -10,9 +10,9 @@ export function describeEvent(event: TaskEvent): string {
     case 'run-end':
       return `run ended: ${event.outcome}${event.detail === undefined ? '' : ` (${event.detail})`}`
     case 'stage-start':
-      return `${event.stage} ...`
+      return `${event.stage}${detailOf(event)} ...`
     case 'stage-end':
-      return `${event.stage} done in ${seconds(event.durationMs)}`
+      return `${event.stage} done in ${seconds(event.durationMs)}${detailOf(event)}`
     case 'tool-call':
       return `turn ${event.turn}: ${event.tool} ${event.detail}`
     case 'turn-end':
@@ -36,6 +36,10 @@ export function describeEvent(event: TaskEvent): string {
     case 'retry-scheduled':
       return `waiting ${seconds(event.delayMs)} after ${event.code}: ${event.reason}`
   }
+}
+
+function detailOf({ detail }: { readonly detail?: string | undefined }): string {
+  return detail === undefined ? '' : ` (${detail})`
 }
 
 function seconds(ms: number): string {

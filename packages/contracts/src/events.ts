@@ -6,7 +6,7 @@ export const taskEventSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('task-accepted'), planPath: z.string(), branch: z.string() }),
   z.object({ kind: z.literal('run-start'), runId: z.string(), runKind: runKindSchema, round: z.int().optional() }),
   z.object({ kind: z.literal('run-end'), runId: z.string(), outcome: z.string(), detail: z.string().optional() }),
-  z.object({ kind: z.literal('stage-start'), stage: stageSchema }),
+  z.object({ kind: z.literal('stage-start'), stage: stageSchema, detail: z.string().optional() }),
   z.object({ kind: z.literal('stage-end'), stage: stageSchema, durationMs: z.int(), detail: z.string().optional() }),
   z.object({ kind: z.literal('tool-call'), turn: z.int(), tool: z.string(), detail: z.string() }),
   z.object({

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { networkRefusalSchema } from './network.ts'
 
 export const runKindSchema = z.enum(['implement', 'revise'])
 export type RunKind = z.infer<typeof runKindSchema>
@@ -7,7 +8,7 @@ export const STAGES = ['prepare', 'setup', 'baseline', 'agent', 'verify', 'publi
 export const stageSchema = z.enum(STAGES)
 export type Stage = z.infer<typeof stageSchema>
 
-export const limitSchema = z.enum(['turns', 'cost', 'cost-per-day', 'minutes', 'tokens'])
+export const limitSchema = z.enum(['turns', 'cost', 'cost-per-day', 'minutes', 'tokens', 'memory', 'disk'])
 export type Limit = z.infer<typeof limitSchema>
 
 /** How a run ended. Reaching a limit or giving up is an ending, not an error. */
@@ -92,6 +93,8 @@ export const runRecordSchema = z.object({
   /** Paths that were not taken into the change, each with its reason. */
   refusedPaths: z.array(z.object({ path: z.string(), reason: z.string() })).default([]),
   notes: z.array(z.string()).default([]),
+  /** Connections out of the run's sandboxes that the egress-proxy refused; absent in records from before there was one. */
+  networkRefusals: z.array(networkRefusalSchema).optional(),
   /** The whole pull request after this run (base to head), from git; at most 1,000 paths are kept. */
   changes: z.array(fileChangeSchema).default([]),
   outcome: runOutcomeSchema.optional(),

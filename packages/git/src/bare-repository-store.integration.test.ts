@@ -86,6 +86,7 @@ describe('openRepositoryStore: reading', () => {
       '100755 run.sh',
       '100644 Übergröße/日本 語.txt',
     ])
+    expect(await store.treeBytes(tree)).toBe(1 + 5 + 'run.sh'.length + '#!/bin/sh\n'.length + 4)
     expect(await store.readFile(tree, 'data.bin', 5)).toEqual(new Uint8Array([0, 255, 13, 10, 0]))
     expect(await store.readFile(tree, 'Übergröße/日本 語.txt', 100)).toEqual(new Uint8Array(Buffer.from('text')))
     expect(await store.readFile(tree, 'data.bin', 4)).toBeUndefined()

@@ -7,7 +7,7 @@ import { push } from './push.ts'
 import { askHead, fetchBranch, knownHead, refOf } from './remote.ts'
 import type { RepositoryStore, RepositoryStoreOptions } from './repository-store.ts'
 import { createGit } from './spawn-git.ts'
-import { exportTree, listTree, readFile } from './trees.ts'
+import { exportTree, listTree, readFile, treeBytes } from './trees.ts'
 import { writeTree } from './write-tree.ts'
 
 /**
@@ -29,6 +29,7 @@ export async function openRepositoryStore(options: RepositoryStoreOptions): Prom
     commitMessage: (commitId) => commitMessage(git, commitId),
     listTree: (treeId) => listTree(git, treeId),
     readFile: (treeId, path, maxBytes) => readFile(git, treeId, path, maxBytes),
+    treeBytes: (treeId) => treeBytes(git, treeId),
     exportTree: (treeId) => exportTree(git, treeId),
     writeTree: (baseTreeId, changes) => writeTree(git, baseTreeId, changes),
     commit: (input) => writeCommit(git, options.author, input),

@@ -50,6 +50,8 @@ export interface RepositoryStore {
   listTree(treeId: ObjectId): Promise<readonly TreeEntry[]>
   /** A file's bytes, or undefined when there is none or it is larger than `maxBytes`. */
   readFile(treeId: ObjectId, path: string, maxBytes: number): Promise<Uint8Array | undefined>
+  /** Bytes of all files of a tree together, from what git knows of its objects; no file is read. */
+  treeBytes(treeId: ObjectId): Promise<number>
   /** The tree as an uncompressed tar stream of raw blobs: no attribute changes or leaves out a file. */
   exportTree(treeId: ObjectId): Readable
   /** Builds a tree from a base tree and changes, by plumbing. The same input gives the same id. */

@@ -11,6 +11,12 @@ export async function listTree(git: Git, treeId: ObjectId): Promise<readonly Tre
   return records(stdout).map(parseEntry)
 }
 
+/** Bytes of all files and link targets of a tree. */
+export async function treeBytes(git: Git, treeId: ObjectId): Promise<number> {
+  const { stdout } = await git.run(['ls-tree', '-r', '-l', '-z', '--full-tree', treeId])
+  return records(stdout).reduce((total, record) => total + (parseLongEntry(record).size ?? 0), 0)
+}
+
 /** A regular file's bytes; undefined for a missing path, a link, a folder, a submodule, and beyond `maxBytes`. */
 export async function readFile(
   git: Git,

@@ -130,6 +130,8 @@ export interface WorkerLedger {
   ): Promise<{ readonly kind: 'taken'; readonly ownership: Ownership } | { readonly kind: 'busy' | 'unknown' }>
   /** Renews the lease (and the due time with it) and says what waits. */
   heartbeat(ownership: Ownership, leaseMs: number): Promise<Heartbeat>
+  /** Whether this epoch still owns the task: it is the newest, and its lease has not run out. False for an unknown task. */
+  holdsLease(taskId: TaskId, epoch: number): Promise<boolean>
   /** Gives the lease back. With `dueAtMs` the task is due then; without, when its next inbox item arrives. An inbox that is not empty makes it due now. */
   release(ownership: Ownership, next?: { readonly dueAtMs: number; readonly reason: string }): Promise<void>
   snapshot(taskId: TaskId): Promise<TaskSnapshot | undefined>

@@ -91,6 +91,36 @@ describe('heartbeat', () => {
   })
 })
 
+describe('holdsLease', () => {
+  it('holds for the newest epoch from taking to giving back, and for no other', async () => {
+    const { ledger, task } = await openWithTask()
+    expect(await ledger.holdsLease(task.id, 0)).toBe(false)
+    const first = await takenTask(ledger, task.id, 'w')
+    const second = await takenTask(ledger, task.id, 'w')
+    expect(await ledger.holdsLease(task.id, first.epoch)).toBe(false)
+    expect(await ledger.holdsLease(task.id, second.epoch)).toBe(true)
+    expect(await ledger.holdsLease(task.id, second.epoch + 1)).toBe(false)
+    await ledger.release(second)
+    expect(await ledger.holdsLease(task.id, second.epoch)).toBe(false)
+  })
+
+  it('ends when the lease runs out, though nobody else took the task, and lasts as long as it is renewed', async () => {
+    const { ledger, task } = await openWithTask()
+    const ownership = await takenTask(ledger, task.id, 'w', 200)
+    await pause(120)
+    await ledger.heartbeat(ownership, 200)
+    await pause(120)
+    expect(await ledger.holdsLease(task.id, ownership.epoch)).toBe(true)
+    await pause(120)
+    expect(await ledger.holdsLease(task.id, ownership.epoch)).toBe(false)
+  })
+
+  it('does not hold for a task that is not there', async () => {
+    const ledger = await fixture.open()
+    expect(await ledger.holdsLease(taskIdSchema.parse('t0123456789ab'), 1)).toBe(false)
+  })
+})
+
 describe('release', () => {
   it('leaves a task at rest until its next inbox item', async () => {
     const { ledger, task } = await openWithTask()

@@ -32,6 +32,8 @@ export function createWorkerLedger(scripts: ScriptRunner, bodies: TurnBodies): W
   return {
     take: (taskId, owner, leaseMs) => take(scripts, taskId, owner, leaseMs),
     heartbeat: (ownership, leaseMs) => heartbeat(scripts, ownership, leaseMs),
+    holdsLease: async (taskId, epoch) =>
+      readReply(z.literal([0, 1]), await scripts.run('holds-lease', taskId, epoch)) === 1,
     release: (ownership, next) => release(scripts, ownership, next),
     snapshot: (taskId) => snapshot(scripts, taskId),
     save: (ownership, task, taken) => save(scripts, ownership, task, taken),

@@ -1,13 +1,16 @@
-import type { Readable } from 'node:stream'
+import type { Readable, Writable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { DevBotError, type ExecOptions } from '@devbot/contracts'
 import { openToolChannel, type ToolChannel } from './channel/tool-channel.ts'
+import { withDeadline } from './deadline.ts'
 import type { SandboxEngine } from './engine.ts'
 import { readChange } from './export/export-change.ts'
 import { compareListings, type WorkspaceListing } from './export/workspace-listing.ts'
 import { chooseWorkspaceReader, type WorkspaceReader } from './export/workspace-reader.ts'
 import { runShellCommand, transfer } from './run-process.ts'
 import type { ExportLimits, Sandbox } from './sandbox.ts'
+import { type CaptureInput, captureSetup, SETUP_LOST } from './setup/capture-setup.ts'
+import { type UnpackedSetup, unpackSetup } from './setup/lay-setup.ts'
 
 /** Unpacking 5,000 files takes 0.3 s; this is for a slow disk and a history of gigabytes. */
 const IMPORT_TIMEOUT_MS = 600_000
@@ -16,6 +19,8 @@ const IMPORT_TIMEOUT_MS = 600_000
  * the import, so that whatever is changed later has a later time than the one listed.
  */
 const CLOCK_TICK_MS = 12
+/** A kill of everything takes a tenth of a second. Longer than a driver's own patience, which says more. */
+const KILL_ALL_TIMEOUT_MS = 60_000
 /** Channels that end before they take a call: by the third one, something in the sandbox does that. */
 const MAX_CHANNEL_STARTS = 3
 
@@ -39,7 +44,11 @@ function assembleSandbox(engine: SandboxEngine, maxMinutes: number): Sandbox & {
   let broken: DevBotError | undefined
   let opening: Promise<ToolChannel> | undefined
   let tree: { reader: WorkspaceReader; imported: WorkspaceListing } | undefined
-  let setupKeys: ReadonlySet<string> = new Set()
+  let setupKeys: ReadonlySet<string> | undefined
+  let unpackedSetup: UnpackedSetup | undefined
+  /** Since `markSetupDone` the agent may have had its hands in: what setup made cannot be told any more. */
+  let wasUsed = false
+  let capturing: Promise<void> | undefined
   const callIds = { last: 0 }
 
   const lifetime = setTimeout(() => {
@@ -57,6 +66,8 @@ function assembleSandbox(engine: SandboxEngine, maxMinutes: number): Sandbox & {
   async function channel(): Promise<ToolChannel> {
     for (let attempt = 1; attempt <= MAX_CHANNEL_STARTS; attempt += 1) {
       assertUsable()
+      // Something in the sandbox may end or stop each server as it comes: the last one starts in an empty sandbox.
+      if (attempt === MAX_CHANNEL_STARTS) await killAll()
       opening ??= openChannel()
       const current = opening
       const open = await current
@@ -64,6 +75,13 @@ function assembleSandbox(engine: SandboxEngine, maxMinutes: number): Sandbox & {
       if (opening === current) opening = undefined
     }
     throw channelKeepsEnding()
+  }
+
+  /** The channel for a call from outside. A capture under way ends first: nothing may change what it reads. */
+  async function channelForCall(): Promise<ToolChannel> {
+    wasUsed = true
+    await capturing
+    return await channel()
   }
 
   function openChannel(): Promise<ToolChannel> {
@@ -83,7 +101,7 @@ function assembleSandbox(engine: SandboxEngine, maxMinutes: number): Sandbox & {
 
   async function killAll(): Promise<void> {
     try {
-      await engine.killAll()
+      await withDeadline(engine.killAll(), KILL_ALL_TIMEOUT_MS, notStopped)
     } catch (error) {
       if (error instanceof DevBotError) broken ??= error
       throw error
@@ -94,6 +112,16 @@ function assembleSandbox(engine: SandboxEngine, maxMinutes: number): Sandbox & {
   async function stopAll(): Promise<void> {
     opening = undefined
     await killAll()
+  }
+
+  async function stopAndCapture(input: CaptureInput): Promise<void> {
+    await stopAll()
+    try {
+      await captureSetup(engine, input)
+    } catch (error) {
+      if (error instanceof DevBotError && error.code === SETUP_LOST) broken ??= error
+      throw error
+    }
   }
 
   function importedTree() {
@@ -111,7 +139,9 @@ function assembleSandbox(engine: SandboxEngine, maxMinutes: number): Sandbox & {
       if (tree) throw misuse('importTree was called twice')
       await transfer(engine, { argv: UNPACK, stdin: tar, timeoutMs: IMPORT_TIMEOUT_MS, what: 'importing the tree' })
       const [reader] = await Promise.all([chooseWorkspaceReader(engine), delay(CLOCK_TICK_MS)])
-      tree = { reader, imported: await reader.list() }
+      const imported = await reader.list()
+      await unpackedSetup?.lay(imported)
+      tree = { reader, imported }
     },
 
     async markSetupDone() {
@@ -119,23 +149,48 @@ function assembleSandbox(engine: SandboxEngine, maxMinutes: number): Sandbox & {
       const { reader, imported } = importedTree()
       const { changed } = compareListings(imported, await reader.list())
       setupKeys = new Set(changed.filter((key) => !imported.has(key)))
+      wasUsed = false
+    },
+
+    async exportSetup(sink: Writable, { maxBytes }: { readonly maxBytes: number }) {
+      assertUsable()
+      const { imported } = importedTree()
+      if (!setupKeys) throw misuse('exportSetup comes after markSetupDone')
+      if (wasUsed)
+        throw misuse('exportSetup comes before the first call of the agent, which may have changed the setup')
+      const captured = stopAndCapture({ imported, setupKeys, sink, maxBytes })
+      // Calls that come meanwhile wait, whatever becomes of the capture.
+      capturing = captured.catch(() => undefined)
+      await captured
+    },
+
+    async importSetup(tar: Readable) {
+      assertUsable()
+      if (unpackedSetup) throw misuse('importSetup was called twice')
+      unpackedSetup = await unpackSetup(engine, tar)
+      if (tree) await unpackedSetup.lay(tree.imported)
+    },
+
+    async networkRefusals() {
+      return (await engine.networkRefusals?.()) ?? []
     },
 
     async exec(command: string, options: ExecOptions) {
-      const result = await (await channel()).exec(command, options)
+      const result = await (await channelForCall()).exec(command, options)
       assertUsable()
       return result
     },
 
     async readFile(path, { maxBytes }) {
-      return await (await channel()).readFile(path, maxBytes)
+      return await repeatWhenLost(async () => (await channelForCall()).readFile(path, maxBytes))
     },
 
     async writeFile(path, bytes) {
-      return await (await channel()).writeFile(path, bytes)
+      return await repeatWhenLost(async () => (await channelForCall()).writeFile(path, bytes))
     },
 
     async run(command, options) {
+      await capturing
       assertUsable()
       const result = await runShellCommand(engine, command, options)
       assertUsable()
@@ -146,7 +201,7 @@ function assembleSandbox(engine: SandboxEngine, maxMinutes: number): Sandbox & {
       assertUsable()
       const { reader, imported } = importedTree()
       await stopAll()
-      return await readChange({ reader, imported, setupKeys, limits })
+      return await readChange({ reader, imported, setupKeys: setupKeys ?? new Set(), limits })
     },
 
     async [Symbol.asyncDispose]() {
@@ -155,6 +210,16 @@ function assembleSandbox(engine: SandboxEngine, maxMinutes: number): Sandbox & {
       opening = undefined
       await engine.remove()
     },
+  }
+}
+
+/** Reading or writing a whole file may be done again, on the fresh channel, when somebody ended the one it was on. */
+async function repeatWhenLost<Result>(call: () => Promise<Result>): Promise<Result> {
+  try {
+    return await call()
+  } catch (error) {
+    if (!(error instanceof DevBotError) || error.code !== 'channel-lost') throw error
+    return await call()
   }
 }
 
@@ -170,6 +235,14 @@ function channelKeepsEnding(): DevBotError {
     category: 'sandbox',
     code: 'channel-lost',
     message: `The tool channel ended ${MAX_CHANNEL_STARTS} times right after its start: something in the sandbox ends it.`,
+  })
+}
+
+function notStopped(): DevBotError {
+  return new DevBotError({
+    category: 'sandbox',
+    code: 'sandbox-not-stopped',
+    message: `The processes of the sandbox could not be ended within ${KILL_ALL_TIMEOUT_MS} ms.`,
   })
 }
 

@@ -1,12 +1,18 @@
 import type { Readable, Writable } from 'node:stream'
+import type { NetworkRefusal } from './sandbox.ts'
 
 /**
  * What a driver has to supply: one sandbox as a place where fixed argument lists are started. Everything else (tool
  * channel, import, export) is built on this and knows no driver.
  */
 export interface SandboxEngine {
-  /** Absolute paths inside the sandbox. The scratch folder is the tool channel's own. */
+  /**
+   * Absolute paths inside the sandbox. Workspace and home are called that and lie side by side, on one file system, in a
+   * folder that the sandbox's user may write: what setup made is moved between them as it is. Home is HOME. The scratch
+   * folder is the tool channel's own.
+   */
   readonly workspace: string
+  readonly home: string
   readonly scratch: string
   /**
    * Starts a process of its own, in the workspace, with the sandbox's environment. Throws DevBotError `sandbox` when the
@@ -17,6 +23,8 @@ export interface SandboxEngine {
   killAll(): Promise<void>
   /** Kills everything and removes every trace. May be called again. */
   remove(): Promise<void>
+  /** What a way out refused so far; absent where there is none. */
+  networkRefusals?(): Promise<readonly NetworkRefusal[]>
 }
 
 export type SandboxProcess = {

@@ -28,6 +28,8 @@ export function createHeadAndTail(maxBytes: number): HeadAndTail {
 
   return {
     push(bytes) {
+      // Empty pieces would pile up.
+      if (bytes.length === 0) return
       const room = Math.max(0, headBytes - totalBytes)
       // Copies: a piece may be a view of a much larger chunk, which must not be kept alive.
       if (room > 0) head.push(Uint8Array.from(bytes.subarray(0, room)))

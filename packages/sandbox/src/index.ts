@@ -1,3 +1,6 @@
+export * from './docker/docker-driver.ts'
+export * from './docker/egress.ts'
+export * from './docker/egress-client.ts'
 export * from './init-throwaway-repository.ts'
 export * from './process/assert-process-driver-allowed.ts'
 export * from './process/process-driver.ts'

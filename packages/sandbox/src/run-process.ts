@@ -1,12 +1,16 @@
 import { type Readable, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { DevBotError, type ExecOptions, type ExecResult } from '@devbot/contracts'
+import { withDeadline } from './deadline.ts'
 import type { SandboxEngine, SandboxProcess } from './engine.ts'
 import { createHeadAndTail } from './head-and-tail.ts'
 
 /** For output still in the pipe after a process has ended, when something it left behind holds the pipe open. */
 const DRAIN_MS = 200
 const MAX_STDERR_BYTES = 4096
+
+/** A driver looks twenty times whether everything is gone, at most 100 ms apart. */
+const KILL_TIMEOUT_MS = 30_000
 
 /**
  * Runs a shell command as a process of its own. The exit code is the process's, not something read from its output.
@@ -25,7 +29,9 @@ export async function runShellCommand(
     if (!stopping.signal.aborted) {
       const process = await engine.start(['sh', '-c', RUN, 'sh', command, options.cwd ?? '.'])
       process.stdout.on('data', (chunk: Buffer) => kept.push(chunk))
-      process.stderr.resume()
+      // The exit code tells how it ended; output that breaks off is the output there is.
+      process.stdout.on('error', () => undefined)
+      process.stderr.on('error', () => undefined).resume()
       endInput(process)
       exitCode = await endOrKill(process, stopping.signal)
       await drained(process.stdout)
@@ -74,7 +80,7 @@ async function endOrKill(process: SandboxProcess, signal: AbortSignal): Promise<
   if (signal.aborted) onAbort()
   const exitCode = await Promise.race([process.exitCode, stopped.promise])
   signal.removeEventListener('abort', onAbort)
-  if (exitCode === undefined) await process.kill()
+  if (exitCode === undefined) await withDeadline(process.kill(), KILL_TIMEOUT_MS, notStopped)
   return exitCode
 }
 
@@ -84,6 +90,7 @@ async function drained(stream: Readable): Promise<void> {
   const timer = setTimeout(resolve, DRAIN_MS)
   stream.once('end', resolve)
   stream.once('close', resolve)
+  stream.once('error', resolve)
   await promise
   clearTimeout(timer)
   // What is left behind may go on writing; nobody listens any more, and it must neither block nor fill memory.
@@ -109,6 +116,7 @@ export async function transfer(engine: SandboxEngine, input: TransferInput): Pro
   const process = await engine.start(input.argv)
   const stderr: Buffer[] = []
   let stderrBytes = 0
+  process.stderr.on('error', () => undefined) // it only explains a failure that shows elsewhere
   process.stderr.on('data', (chunk: Buffer) => {
     if (stderrBytes < MAX_STDERR_BYTES) stderr.push(chunk.subarray(0, MAX_STDERR_BYTES - stderrBytes))
     stderrBytes += chunk.length
@@ -125,7 +133,7 @@ export async function transfer(engine: SandboxEngine, input: TransferInput): Pro
     const said = Buffer.concat(stderr).toString('utf8').trim()
     throw transferFailed(input.what, `${input.argv[0]} ended with ${exitCode}: ${said || 'no message'}`)
   } catch (error) {
-    await process.kill()
+    await withDeadline(process.kill(), KILL_TIMEOUT_MS, notStopped)
     throw deadline.aborted ? transferFailed(input.what, `it took longer than ${input.timeoutMs} ms`, error) : error
   }
 }
@@ -152,6 +160,14 @@ function endInput(process: SandboxProcess): void {
   // The process may be gone already; its exit code tells.
   process.stdin.on('error', () => undefined)
   process.stdin.end()
+}
+
+function notStopped(): DevBotError {
+  return new DevBotError({
+    category: 'sandbox',
+    code: 'sandbox-not-stopped',
+    message: `A process of the sandbox could not be ended within ${KILL_TIMEOUT_MS} ms.`,
+  })
 }
 
 function transferFailed(what: string, why: string, cause?: unknown): DevBotError {

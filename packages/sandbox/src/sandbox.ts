@@ -1,5 +1,7 @@
 import type { Readable, Writable } from 'node:stream'
-import type { ExecOptions, ExecResult } from '@devbot/contracts'
+import type { ExecOptions, ExecResult, NetworkRefusal } from '@devbot/contracts'
+
+export type { NetworkRefusal } from '@devbot/contracts'
 
 /** What a sandbox is for and whose it is; every driver marks what it makes with this. */
 export type SandboxSpec = {
@@ -107,14 +109,3 @@ export type ReadFileResult =
   | { readonly kind: 'missing' | 'directory' | 'not-a-file' | 'no-permission' }
 
 export type WriteFileResult = { readonly kind: 'written' } | { readonly kind: 'failed'; readonly reason: string }
-
-/** One destination that the egress-proxy refused, with how often. `host` is hostile text, shortened to 255 characters. */
-export type NetworkRefusal = {
-  readonly host: string
-  readonly port: number
-  /** Why, in the proxy's words: `not on the list`, `resolves to an address that is not public`... */
-  readonly reason: string
-  /** What EGRESS_ALLOW would have to hold as well; absent where nothing sensible would allow it. */
-  readonly allowWith?: string
-  readonly count: number
-}

@@ -2,6 +2,8 @@ import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import {
+  integerVariable,
+  listVariable,
   loadConfig,
   optionalSecretVariable,
   optionalVariable,
@@ -13,7 +15,7 @@ import {
 import { z } from 'zod'
 
 /** The folder of the checkout. */
-export const root = fileURLToPath(new URL('../../../', import.meta.url))
+export const root = resolve(fileURLToPath(new URL('../../../', import.meta.url)))
 
 const httpUrl = z.url({ protocol: /^https?$/, error: 'expected an http or https address' })
 
@@ -66,8 +68,29 @@ export const doctorSettings = {
     expected: "expected the app's private key in PEM format",
   }),
   githubApiUrl: variable('GITHUB_API_URL', httpUrl, 'https://api.github.com'),
+  publicUrl: optionalVariable('DEVBOT_PUBLIC_URL', httpUrl),
+  port: integerVariable('PORT', { min: 0, max: 65_535, default: 8000 }),
+  dockerHost: sharedVariables.dockerHost,
+  sandboxImage: sharedVariables.sandboxImage,
+  anchorImage: sharedVariables.anchorImage,
+  egressVolume: sharedVariables.egressVolume,
+  egressAllow: listVariable('EGRESS_ALLOW', z.string()),
+  egressControlSocket: variable('EGRESS_CONTROL_SOCKET', z.string().min(1), '/run/egress-control/control.sock'),
   sandboxDriver: variable('SANDBOX_DRIVER', z.enum(['docker', 'process'], 'expected docker or process'), 'docker'),
 } as const
+
+/** Whether a command runs inside the compose project, or is meant for one. */
+export function composeSettings(env = process.env) {
+  return {
+    isInside: env.DEVBOT_IN_COMPOSE === '1',
+    hasLedgerAddress: isSet(env.REDIS_URL) || isSet(env.REDIS_URL_FILE),
+    projectName: env.COMPOSE_PROJECT_NAME,
+  }
+}
+
+function isSet(text: string | undefined): boolean {
+  return text !== undefined && text.trim() !== ''
+}
 
 /** One setting alone; throws category `config` for a bad one. */
 export function readSetting<T>(setting: Variable<T>, env = process.env): T {

@@ -1,9 +1,10 @@
 import { categoryOf, DevBotError } from '@devbot/contracts'
 import { Command } from 'commander'
-import { doctor } from './commands/doctor.ts'
+import { doctor } from './commands/doctor/doctor.ts'
 import { submitPlan, validatePlan } from './commands/plan-commands.ts'
 import { runServiceProcess } from './commands/service-commands.ts'
 import { listTasks, showLogs, showTask, startTasks } from './commands/task-commands.ts'
+import { runInCompose } from './compose.ts'
 import { readEnvFile } from './config.ts'
 import { EXIT } from './exit-codes.ts'
 import { createOutput, type Output } from './output.ts'
@@ -37,9 +38,13 @@ command('start [task]', 'let a held task go on')
   .action(
     answer((task: string | undefined, options: { all?: true }) => startTasks(output(), wantedTask(task, options))),
   )
-command('doctor', 'look at everything DevBot needs, and say how to mend what is missing').action(
-  answer(() => doctor(output())),
-)
+command('doctor', 'look at everything DevBot needs, and say how to mend what is missing or weak')
+  .option('--show-secret', 'show the webhook secret also where the answer does not go to a terminal')
+  .action(
+    answer((options: { showSecret?: true }) =>
+      doctor(output(), { showSecret: options.showSecret === true || (!program.opts().json && process.stdout.isTTY) }),
+    ),
+  )
 command('watch', 'run the watcher here').action(answer(() => runServiceProcess('watcher')))
 command('server', 'run the webhook ingress here')
   .option('--port <port>', 'port for GitHub to reach')
@@ -66,7 +71,13 @@ for (const [name, description] of [
   )
 }
 
-await program.parseAsync()
+await answer(async () => {
+  const inCompose = await runInCompose(process.argv.slice(2))
+  if (inCompose !== undefined) return inCompose
+  // The command's own action sets the exit code.
+  await program.parseAsync()
+  return Number(process.exitCode ?? EXIT.done)
+})()
 
 /** Runs a command and turns its ending into an exit code; the one place where errors become text. */
 function answer<Args extends unknown[]>(work: (...args: Args) => Promise<number>): (...args: Args) => Promise<void> {

@@ -43,6 +43,7 @@ const fileSchema = z.strictObject({
         collaborators: z.record(z.string(), roleSchema).optional(),
         protectedBranches: z.array(z.string()).optional(),
         history: z.array(commitSchema).optional(),
+        historyFolder: z.string().optional(),
         copyFrom: z.string().optional(),
       }),
     )
@@ -53,6 +54,10 @@ const table = {
   host: variable('LOCAL_GITHUB_HOST', z.string().min(1), '127.0.0.1'),
   port: integerVariable('LOCAL_GITHUB_PORT', { min: 0, max: 65_535, default: 8090 }),
   publicUrl: optionalVariable('LOCAL_GITHUB_URL', z.url('expected http://host:port').transform(withoutSlash)),
+  publicApiUrl: optionalVariable(
+    'LOCAL_GITHUB_API_URL',
+    z.url('expected http://host:port/api/v3').transform(withoutSlash),
+  ),
   dataDirectory: variable('LOCAL_GITHUB_DATA_DIR', z.string().min(1, "expected a folder's path")),
   configFile: variable('LOCAL_GITHUB_CONFIG_FILE', z.string().min(1, "expected a JSON file's path")),
   webhookUrl: optionalVariable('LOCAL_GITHUB_WEBHOOK_URL', z.url('expected http://host:port/webhook')),
@@ -84,6 +89,7 @@ function readConfigFile(path: string) {
       ...commit,
       directory: commit.directory === undefined ? undefined : from(commit.directory),
     })),
+    historyFolder: repository.historyFolder === undefined ? undefined : from(repository.historyFolder),
     copyFrom: repository.copyFrom === undefined ? undefined : from(repository.copyFrom),
   }))
   return { ...file.data, repositories }

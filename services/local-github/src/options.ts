@@ -40,6 +40,8 @@ export type LocalGitHubOptions = {
   readonly host?: string | undefined
   /** How clients reach the service, when not at host and port: written into every address it answers. */
   readonly publicUrl?: string | undefined
+  /** How programs reach the REST API, when they stand elsewhere than the people who follow links; its whole address. */
+  readonly publicApiUrl?: string | undefined
   /** Holds the bare repositories; made when missing, never deleted. */
   readonly dataDirectory: string
   readonly users: readonly LocalUser[]

@@ -69,7 +69,11 @@ export async function startLocalGitHub(options: LocalGitHubOptions): Promise<Loc
   const deliveries = createDeliveries({ log, stopped: stopping.signal })
   deliveries.setTarget(options.webhook)
   const hub: Hub = {
-    addresses: { emulatorUrl: emulator.writtenUrl, serverUrl, apiUrl: `${serverUrl}${API_BASE}` },
+    addresses: {
+      emulatorUrl: emulator.writtenUrl,
+      serverUrl,
+      apiUrl: options.publicApiUrl ?? `${serverUrl}${API_BASE}`,
+    },
     emulator,
     repositories: createRepositories({ dataDirectory, emulator, users, organizations, relay }),
     identities: createIdentities({ users, apps, emulator }),

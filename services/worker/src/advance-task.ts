@@ -16,7 +16,9 @@ import { implementPlan } from './implement-plan.ts'
 import { type OwnedTask, ownTask } from './own-task.ts'
 import { recordStatus } from './record-status.ts'
 import { reviewPullRequest } from './review-pull-request.ts'
+import { needsPerson } from './sandbox-ending.ts'
 import { writeTaskReport } from './stages/report.ts'
+import { untilSandboxes } from './until-sandboxes.ts'
 import { untilTomorrow } from './until-tomorrow.ts'
 
 /** Steps one wake-up may take before the task goes back to the due set: a bound, far above what any story needs. */
@@ -84,7 +86,7 @@ async function act(deps: WorkerDeps, owned: OwnedTask, decision: Decision): Prom
       await completePublication(deps, owned)
       return 'go-on'
     case 'implement':
-      return (await untilTomorrow(deps)) ?? (await implementPlan(deps, owned))
+      return (await untilTomorrow(deps)) ?? (await untilSandboxes(deps, owned)) ?? (await implementPlan(deps, owned))
     case 'review':
       return reviewPullRequest(deps, owned)
     case 'rest':
@@ -104,8 +106,9 @@ async function handleFailure(deps: WorkerDeps, owned: OwnedTask, error: unknown)
   if (taskEnded(task)) return 'go-on'
   const code = error instanceof DevBotError ? error.code : 'bug'
   const message = error instanceof Error ? error.message : String(error)
-  if (category === 'transient' || category === 'sandbox' || category === 'conflict') {
-    const failedAttempts = task.failedAttempts + 1
+  const failedAttempts = task.failedAttempts + 1
+  const passes = category === 'transient' || category === 'sandbox' || category === 'conflict'
+  if (passes && !(error instanceof DevBotError && needsPerson(error, failedAttempts))) {
     const askedMs = error instanceof DevBotError ? askedWaitMs(error) : 0
     const delayMs = Math.max(backoffMs(failedAttempts, deps.random()), askedMs)
     await owned.record({ kind: 'retry-scheduled', code, reason: message.slice(0, 1000), delayMs })

@@ -10,6 +10,7 @@ import {
   type Secret,
   secretVariable,
   sharedVariables,
+  sizeVariable,
   type Variable,
   VariableProblem,
   variable,
@@ -39,6 +40,24 @@ const githubCredentials: Variable<GitHubCredentials> = {
     const token = githubToken.read(env)
     if (token !== undefined) return { kind: 'token', token }
     throw new VariableProblem('missing; set it, or GITHUB_APP_ID together with GITHUB_APP_PRIVATE_KEY')
+  },
+}
+
+const egressControlSocket = optionalVariable(
+  'EGRESS_CONTROL_SOCKET',
+  z.string().regex(/^\/[^\0]{1,100}$/, "expected the absolute path of the egress-proxy's control socket"),
+)
+
+/** The way out of sandboxes: the proxy's volume and its control socket, or none of them. */
+const egress: Variable<{ readonly volume: string; readonly controlSocket: string } | undefined> = {
+  name: 'EGRESS_VOLUME, EGRESS_CONTROL_SOCKET',
+  read: (env) => {
+    const volume = sharedVariables.egressVolume.read(env)
+    const controlSocket = egressControlSocket.read(env)
+    if (volume !== undefined && controlSocket !== undefined) return { volume, controlSocket }
+    if (volume !== undefined) throw new VariableProblem('EGRESS_CONTROL_SOCKET is missing; set both or none')
+    if (controlSocket !== undefined) throw new VariableProblem('EGRESS_VOLUME is missing; set both or none')
+    return undefined
   },
 }
 
@@ -78,6 +97,29 @@ const table = {
   maxRounds: integerVariable('MAX_ROUNDS', { min: 1, max: 1000, default: 10 }),
   maxCostUsdPerDay: numberVariable('MAX_COST_USD_PER_DAY', { min: 0.01, max: 100_000, default: 50 }),
   sandboxDriver: variable('SANDBOX_DRIVER', z.enum(['process', 'docker'], 'expected docker or process'), 'docker'),
+  dockerHost: sharedVariables.dockerHost,
+  sandboxImage: sharedVariables.sandboxImage,
+  anchorImage: sharedVariables.anchorImage,
+  sandboxRuntime: sharedVariables.sandboxRuntime,
+  sandboxMemoryBytes: sharedVariables.sandboxMemoryBytes,
+  sandboxDiskBytes: sharedVariables.sandboxDiskBytes,
+  sandboxCpus: sharedVariables.sandboxCpus,
+  sandboxProcesses: sharedVariables.sandboxProcesses,
+  /** When images are pulled: `never` is for machines without a registry. */
+  sandboxPull: variable(
+    'SANDBOX_PULL',
+    z.enum(['missing', 'always', 'never'], 'expected missing, always or never'),
+    'missing',
+  ),
+  /** Where a sandbox keeps its files: `auto` takes memory for small trees and a volume for large ones. */
+  sandboxWorkspace: variable(
+    'SANDBOX_WORKSPACE',
+    z.enum(['auto', 'memory', 'volume'], 'expected auto, memory or volume'),
+    'auto',
+  ),
+  egress,
+  /** What is kept of setup commands; 0: nothing. */
+  setupCacheBytes: sizeVariable('SETUP_CACHE_SIZE', { minBytes: 0, default: '5g' }),
   retentionDays: integerVariable('RETENTION_DAYS', { min: 1, max: 3650, default: 30 }),
   /** Where the bare stores, large turn bodies and process sandboxes live; a volume in compose. */
   dataDirectory: variable('DEVBOT_DATA_DIR', z.string().min(1).max(4096), '.devbot/data'),

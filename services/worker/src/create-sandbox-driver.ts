@@ -1,21 +1,57 @@
 import { existsSync } from 'node:fs'
-import { DevBotError } from '@devbot/contracts'
-import { assertProcessDriverAllowed, createProcessDriver, type SandboxDriver } from '@devbot/sandbox'
+import {
+  assertProcessDriverAllowed,
+  createDockerDriver,
+  createEgressClient,
+  createProcessDriver,
+  type SandboxDriver,
+} from '@devbot/sandbox'
 import type { WorkerConfig } from './config.ts'
 
 /** A file system in memory, where Linux has it: the tool channel's small files are made there in no time. */
 const MEMORY_FOLDER = '/dev/shm'
 
-/** The driver the operator chose. Throws category `config` for one that may not or cannot run here. */
-export function createSandboxDriver(config: WorkerConfig, directory: string): SandboxDriver {
-  if (config.sandboxDriver === 'docker') {
-    throw new DevBotError({
-      category: 'config',
-      code: 'sandbox-driver-missing',
-      message:
-        'SANDBOX_DRIVER: the docker driver is not part of this version yet; process works where model and GitHub are both on this machine (demo, development, tests)',
-    })
-  }
+export type SandboxDriverOptions = {
+  /** Where process sandboxes get their folders. */
+  readonly directory: string
+  /** Whether the owner that a container is labelled with still holds its task. */
+  readonly isLive: (owner: {
+    readonly taskId: string
+    readonly runId: string
+    readonly epoch: number
+  }) => Promise<boolean>
+  readonly onWarning: (message: string, error?: unknown) => void
+}
+
+/** The driver the operator chose; asks no engine yet. Throws category `config` for one that may not run here. */
+export function createSandboxDriver(config: WorkerConfig, options: SandboxDriverOptions): SandboxDriver {
+  return config.sandboxDriver === 'docker' ? dockerDriver(config, options) : processDriver(config, options)
+}
+
+function dockerDriver(config: WorkerConfig, { isLive, onWarning }: SandboxDriverOptions): SandboxDriver {
+  const { egress } = config
+  return createDockerDriver({
+    dockerHost: config.dockerHost,
+    instance: config.instance,
+    sandboxImage: config.sandboxImage,
+    anchorImage: config.anchorImage,
+    runtime: config.sandboxRuntime,
+    pull: config.sandboxPull,
+    workspace: config.sandboxWorkspace,
+    ...(egress === undefined
+      ? {}
+      : {
+          egress: {
+            volume: egress.volume,
+            client: createEgressClient({ controlSocket: egress.controlSocket, onWarning }),
+          },
+        }),
+    isLive,
+    onWarning,
+  })
+}
+
+function processDriver(config: WorkerConfig, { directory }: SandboxDriverOptions): SandboxDriver {
   assertProcessDriverAllowed({
     modelUrl: config.anthropicBaseUrl,
     githubUrl: config.githubServerUrl,

@@ -4,14 +4,18 @@ import type { RepositoryName } from '@devbot/contracts'
 import type { RepositoryStore } from '@devbot/git'
 import type { GitHubClient, RepositoryFacts } from '@devbot/github'
 import type { OperatorLedger, WorkerLedger } from '@devbot/queue'
-import type { SandboxDriver } from '@devbot/sandbox'
+import type { SandboxLimits } from '@devbot/sandbox'
+import type { SetupCache } from './setup/setup-cache.ts'
+import type { WatchedSandboxes } from './watch-sandboxes.ts'
 
 /** What the stories work with, built once by `main.ts`. */
 export type WorkerDeps = {
   readonly ledger: WorkerLedger & OperatorLedger
   readonly github: GitHubClient
   readonly repositories: Repositories
-  readonly sandboxes: SandboxDriver
+  readonly sandboxes: WatchedSandboxes
+  /** What setup commands made; absent where it is switched off. */
+  readonly setupCache: SetupCache | undefined
   readonly modelFor: (model: string) => ModelClient
   readonly settings: WorkerSettings
   /** Values that must never be published. */
@@ -40,4 +44,5 @@ export type WorkerSettings = {
   readonly maxMinutes: number
   readonly maxRounds: number
   readonly reconcileMs: number
+  readonly sandboxLimits: Omit<SandboxLimits, 'maxMinutes'>
 }

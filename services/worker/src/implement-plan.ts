@@ -4,6 +4,7 @@ import { announcePublication } from './announce-publication.ts'
 import type { WorkerDeps } from './deps.ts'
 import { implementPrompt, repositoryFacts } from './first-message.ts'
 import { modelForPlan } from './model-for-plan.ts'
+import { once } from './once.ts'
 import type { OwnedTask } from './own-task.ts'
 import { recordStatus } from './record-status.ts'
 import { withRunLog } from './run-log.ts'
@@ -60,13 +61,4 @@ export async function implementPlan(deps: WorkerDeps, owned: OwnedTask): Promise
     }
   })
   return 'go-on'
-}
-
-/** Starts the work when it is first asked for, and gives everybody the same answer. */
-function once<T>(work: () => Promise<T>): () => Promise<T> {
-  let answer: Promise<T> | undefined
-  return () => {
-    answer ??= work()
-    return answer
-  }
 }

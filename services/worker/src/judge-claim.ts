@@ -6,7 +6,7 @@ import type { WorkerDeps } from './deps.ts'
 import type { OwnedTask } from './own-task.ts'
 import type { RunLog } from './run-log.ts'
 import { findSecrets } from './secret-search.ts'
-import { runCheck } from './stages/check.ts'
+import { type CheckInput, runCheck } from './stages/check.ts'
 import { type CollectedChange, collectChange } from './stages/collect-change.ts'
 import type { TestCommand } from './test-command.ts'
 import type { Work } from './work-with-agent.ts'
@@ -24,7 +24,8 @@ export type ClaimJudge = {
   readonly believed: () => CollectedChange | undefined
 }
 
-type JudgedWork = Work & { readonly baseline: Promise<void>; readonly sandbox: () => Promise<Sandbox> }
+type JudgedWork = Work &
+  Pick<CheckInput, 'ready' | 'setup'> & { readonly baseline: Promise<void>; readonly sandbox: () => Promise<Sandbox> }
 
 /**
  * The worker's judgement of a claim to be done: it is believed when the exported tree passes the tests in a fresh check
@@ -35,7 +36,9 @@ export function createClaimJudge(deps: WorkerDeps, owned: OwnedTask, log: RunLog
   let rejections = 0
   const verdict = async (claim: FinishClaim): Promise<FinishVerdict> => {
     await work.baseline
-    const { change, problem } = await log.stage('verify', () => examineClaim(deps, owned, log, work, claim))
+    const { change, problem } = await log.stage('verify', (say) =>
+      examineClaim(deps, owned, log, { ...work, say }, claim),
+    )
     if (problem !== undefined) {
       rejections += 1
       if (rejections <= problem.maxRejections) return { kind: 'rejected', message: problem.message }
@@ -51,7 +54,7 @@ async function examineClaim(
   deps: WorkerDeps,
   owned: OwnedTask,
   log: RunLog,
-  work: JudgedWork,
+  work: JudgedWork & Pick<CheckInput, 'say'>,
   claim: FinishClaim,
 ): Promise<{ readonly change?: CollectedChange; readonly problem: Problem | undefined }> {
   const change = await collectChange(await work.sandbox(), await work.source()).catch(tooLarge)
@@ -71,7 +74,7 @@ async function findProblem(
   deps: WorkerDeps,
   owned: OwnedTask,
   log: RunLog,
-  work: Work,
+  work: JudgedWork & Pick<CheckInput, 'say'>,
   claim: FinishClaim,
   change: CollectedChange,
 ): Promise<Problem | undefined> {
@@ -109,7 +112,11 @@ async function verifyOnce(
     source,
     test,
     treeId,
-  }: Pick<Work, 'plan' | 'source'> & { readonly test: TestCommand; readonly treeId: ObjectId },
+    ready,
+    setup,
+    say,
+  }: Pick<Work, 'plan' | 'source'> &
+    Pick<CheckInput, 'ready' | 'setup' | 'say'> & { readonly test: TestCommand; readonly treeId: ObjectId },
 ): Promise<CheckResult> {
   const known = log.run.verification
   if (known?.treeId === treeId) return known
@@ -120,6 +127,9 @@ async function verifyOnce(
     command: test.command,
     runId: log.run.id,
     signal: owned.signal,
+    ready,
+    setup,
+    say,
   })
   await log.check('verification', verification)
   return verification

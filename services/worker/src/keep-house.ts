@@ -1,33 +1,90 @@
 import type { WorkerDeps } from './deps.ts'
 
-const REAP_PERIOD_MS = 60_000
+/**
+ * How often sandboxes of dead owners are removed. A lease lasts 20 s, so what a killed worker leaves is gone one lease and
+ * one such period after its death. Asking costs the engine two listings.
+ */
+const REAP_PERIOD_MS = 20_000
+const RETIRE_PERIOD_MS = 60_000
+/** Longest the start waits for the first look, and a stop for the running one: an engine that hangs holds up neither. */
+const PATIENCE_MS = 5_000
 const DAY_MS = 24 * 3_600_000
 
-/** Removes what dead workers left and shrinks tasks that ended long ago: once now, then every minute. */
+export type Housekeeping = { readonly close: () => Promise<void> }
+
+/**
+ * Looks after the sandboxes (images made ready once, leftovers removed) and shrinks tasks that ended long ago: at once and
+ * then periodically, each by itself, so that an engine or a Redis that hangs holds up only its own part.
+ */
 export async function keepHouse(
   deps: Pick<WorkerDeps, 'sandboxes' | 'ledger' | 'log' | 'now'>,
   options: { readonly retentionDays: number; readonly onError: (error: unknown) => void },
-): Promise<{ readonly close: () => Promise<void> }> {
-  const failed = (error: unknown) => {
-    options.onError(error)
-    return 0
-  }
-  const sweep = async () => {
-    const [reaped, retired] = await Promise.all([
-      deps.sandboxes.reap().catch(failed),
-      deps.ledger.retire(deps.now() - options.retentionDays * DAY_MS).catch(failed),
-    ])
-    if (reaped > 0 || retired > 0) deps.log.info({ reaped, retired }, 'cleared away what is no longer needed')
-  }
-  let running = sweep().catch(options.onError)
-  await running
-  const timer = setInterval(() => {
-    running = running.then(sweep).catch(options.onError)
-  }, REAP_PERIOD_MS)
+): Promise<Housekeeping> {
+  const stopping = new AbortController()
+  const readiness = repeat(() => readyImages(deps, stopping.signal), REAP_PERIOD_MS, options.onError)
+  const reaping = repeat(() => reap(deps), REAP_PERIOD_MS, options.onError)
+  const retiring = repeat(() => retire(deps, options.retentionDays), RETIRE_PERIOD_MS, options.onError)
+  const all = [readiness, reaping, retiring]
+  await atMost(PATIENCE_MS, Promise.all([readiness.first, reaping.first, retiring.first]))
   return {
+    close: async () => {
+      stopping.abort()
+      await atMost(PATIENCE_MS, Promise.all(all.map((part) => part.close())))
+    },
+  }
+}
+
+/** Until sandboxes can be made, tries whether they can: the engine may be back, an image may have been built. */
+async function readyImages({ sandboxes, log }: Pick<WorkerDeps, 'sandboxes' | 'log'>, signal: AbortSignal) {
+  if (sandboxes.areReady() || signal.aborted) return
+  await sandboxes.prepare(signal)
+  log.info({ sandbox: sandboxes.name }, 'sandboxes can be made')
+}
+
+async function reap({ sandboxes, log }: Pick<WorkerDeps, 'sandboxes' | 'log'>): Promise<void> {
+  const reaped = await sandboxes.reap()
+  if (reaped > 0) log.info({ reaped }, 'removed sandboxes that nobody owns any more')
+}
+
+async function retire({ ledger, log, now }: Pick<WorkerDeps, 'ledger' | 'log' | 'now'>, retentionDays: number) {
+  const retired = await ledger.retire(now() - retentionDays * DAY_MS)
+  if (retired > 0) log.info({ retired }, 'shrank tasks that ended long ago')
+}
+
+/** Does `work` now and then every `periodMs`, never twice at once. What it throws is told, the same thing once in a row. */
+function repeat(work: () => Promise<void>, periodMs: number, onError: (error: unknown) => void) {
+  let running: Promise<void> | undefined
+  let told: string | undefined
+  const once = async () => {
+    try {
+      await work()
+      told = undefined
+    } catch (error) {
+      const message = String(error)
+      if (message !== told) onError(error)
+      told = message
+    } finally {
+      running = undefined
+    }
+  }
+  const start = () => {
+    running ??= once()
+    return running
+  }
+  const first = start()
+  const timer = setInterval(start, periodMs)
+  return {
+    first,
     close: async () => {
       clearInterval(timer)
       await running
     },
   }
+}
+
+async function atMost(patienceMs: number, awaited: Promise<unknown>): Promise<void> {
+  const over = Promise.withResolvers<void>()
+  const timer = setTimeout(over.resolve, patienceMs)
+  await Promise.race([awaited, over.promise])
+  clearTimeout(timer)
 }

@@ -4,6 +4,7 @@ import type { WorkerDeps } from './deps.ts'
 import type { OwnedTask } from './own-task.ts'
 import { recordStatus } from './record-status.ts'
 import { reviseFromFeedback } from './revise-from-feedback.ts'
+import { untilSandboxes } from './until-sandboxes.ts'
 import { untilTomorrow } from './until-tomorrow.ts'
 
 /**
@@ -41,10 +42,10 @@ export async function reviewPullRequest(
       await recordStatus(owned)
       return 'go-on'
     }
-    const tomorrow = await untilTomorrow(deps)
+    const later = (await untilTomorrow(deps)) ?? (await untilSandboxes(deps, owned))
     // Closes and merges are looked for all the while.
-    if (tomorrow !== undefined)
-      return { ...tomorrow, dueAtMs: Math.min(tomorrow.dueAtMs, deps.now() + deps.settings.reconcileMs) }
+    if (later !== undefined)
+      return { ...later, dueAtMs: Math.min(later.dueAtMs, deps.now() + deps.settings.reconcileMs) }
     await reviseFromFeedback(deps, owned, pull, round)
     return 'go-on'
   }

@@ -12,8 +12,11 @@ export type RunLog = {
   readonly run: RunRecord
   readonly change: (part: Partial<RunRecord>) => void
   readonly save: () => Promise<void>
-  /** Runs a stage between its two events. The event tells how long it took, whatever way it ended. */
-  readonly stage: <T>(stage: Stage, work: () => Promise<T>) => Promise<T>
+  /**
+   * Runs a stage between its two events. The second tells how long it took, whatever way it ended, and what `work` last
+   * said of it. `about` tells two parts of one stage apart.
+   */
+  readonly stage: <T>(stage: Stage, work: (say: (detail: string) => void) => Promise<T>, about?: string) => Promise<T>
   readonly progress: (part: Partial<Pick<TaskProgress, 'stage' | 'turn' | 'lastTool'>>) => TaskProgress
   readonly check: (name: 'baseline' | 'verification', result: CheckResult) => Promise<void>
   readonly end: (outcome: RunOutcome) => Promise<void>
@@ -77,7 +80,7 @@ async function startRunLog(
     startedAtMs,
     updatedAtMs: startedAtMs,
   }
-  const active = new Set<Stage>()
+  const active: Stage[] = []
   const log: RunLog = {
     get run() {
       return run
@@ -90,16 +93,22 @@ async function startRunLog(
       progress = { ...progress, ...part, costMicroUsd: run.costMicroUsd, updatedAtMs: deps.now() }
       return progress
     },
-    stage: async (stage, work) => {
+    stage: async (stage, work, about) => {
       const beganAtMs = deps.now()
-      active.add(stage)
-      await owned.record({ kind: 'stage-start', stage }, log.progress({ stage: foremost(active) }))
+      let said = about
+      active.push(stage)
+      await owned.record(
+        { kind: 'stage-start', stage, ...withDetail(about) },
+        log.progress({ stage: foremost(active) }),
+      )
       try {
-        return await work()
+        return await work((detail) => {
+          said = about === undefined ? detail : `${about}: ${detail}`
+        })
       } finally {
-        active.delete(stage)
+        active.splice(active.indexOf(stage), 1)
         const shown = log.progress({ stage: run.outcome === undefined ? foremost(active) : 'ended' })
-        await owned.record({ kind: 'stage-end', stage, durationMs: deps.now() - beganAtMs }, shown)
+        await owned.record({ kind: 'stage-end', stage, durationMs: deps.now() - beganAtMs, ...withDetail(said) }, shown)
       }
     },
     check: async (name, result) => {
@@ -145,8 +154,13 @@ async function startRunLog(
 }
 
 /** Stages run side by side; a person follows the one that is furthest along. */
-function foremost(active: ReadonlySet<Stage>): Stage {
-  return STAGES.findLast((stage) => active.has(stage)) ?? 'prepare'
+function foremost(active: readonly Stage[]): Stage {
+  return STAGES.findLast((stage) => active.includes(stage)) ?? 'prepare'
+}
+
+/** Details are for one line; what is longer is in the report. */
+function withDetail(detail: string | undefined): { readonly detail?: string } {
+  return detail === undefined ? {} : { detail: detail.slice(0, 300) }
 }
 
 /** The task's own sums, over all its runs, killed ones included. */

@@ -2,14 +2,18 @@ import { hostname } from 'node:os'
 import { join, resolve } from 'node:path'
 import { createAnthropicModel, type ModelClient } from '@devbot/agent'
 import { createLogger, createMetrics, type Logger, type RunningService, Secret, startOpsServer } from '@devbot/config'
+import { taskIdSchema } from '@devbot/contracts'
 import { createGitHubClient } from '@devbot/github'
-import { connectLedger, createTaskQueue, startSweeper, startTaskWorker } from '@devbot/queue'
+import { connectLedger, createTaskQueue, startSweeper, startTaskWorker, type WorkerLedger } from '@devbot/queue'
+import type { SandboxDriver } from '@devbot/sandbox'
 import { advanceTask } from './advance-task.ts'
 import type { WorkerConfig } from './config.ts'
 import { createSandboxDriver } from './create-sandbox-driver.ts'
 import type { WorkerDeps } from './deps.ts'
 import { keepHouse } from './keep-house.ts'
 import { openRepositories } from './open-repositories.ts'
+import { createSetupCache } from './setup/setup-cache.ts'
+import { watchSandboxes } from './watch-sandboxes.ts'
 
 /** How often the due set is looked at: the delay of everything that waits. */
 const SWEEP_MS = 500
@@ -22,7 +26,11 @@ export async function startWorker(config: WorkerConfig): Promise<RunningService 
   const log = createLogger({ service: 'worker', level: config.logLevel, secrets })
   const dataDirectory = resolve(config.dataDirectory)
   const redis = { redisUrl: config.redisUrl.reveal(), instance: config.instance }
-  const sandboxes = createSandboxDriver(config, join(dataDirectory, 'sandboxes'))
+  const driver = createSandboxDriver(config, {
+    directory: join(dataDirectory, 'sandboxes'),
+    isLive: (owner) => isLive(ledger, owner),
+    onWarning: (message, error) => log.warn({ error }, message),
+  })
   const ledger = await connectLedger({ ...redis, bodyDirectory: join(dataDirectory, 'bodies') })
   await ledger.checkSafety()
   const queue = createTaskQueue(redis)
@@ -42,7 +50,8 @@ export async function startWorker(config: WorkerConfig): Promise<RunningService 
       allowed: [config.repository, ...config.allowedRepositories],
       now: Date.now,
     }),
-    sandboxes,
+    sandboxes: watchSandboxes(driver),
+    setupCache: setupCacheFor(config, driver, join(dataDirectory, 'setups'), log),
     modelFor: modelsFor(config),
     settings: settingsFor(config),
     secrets: [config.anthropicApiKey, githubSecret, ...passwordOf(config.redisUrl)],
@@ -63,10 +72,10 @@ export async function startWorker(config: WorkerConfig): Promise<RunningService 
   const ops = await startOpsServer({
     port: config.opsPort,
     metrics: createMetrics(),
-    notReady: () => ledgerProblem(deps),
+    notReady: async () => (await ledgerProblem(deps)) ?? sandboxProblem(deps),
   })
   log.info(
-    { opsPort: ops.port, sandbox: sandboxes.name, model: config.model, repository: config.repository },
+    { opsPort: ops.port, sandbox: driver.name, model: config.model, repository: config.repository },
     'worker ready',
   )
   return {
@@ -130,7 +139,41 @@ function settingsFor(config: WorkerConfig): WorkerDeps['settings'] {
     maxMinutes: config.maxMinutes,
     maxRounds: config.maxRounds,
     reconcileMs: config.reconcileSeconds * 1000,
+    sandboxLimits: {
+      memoryBytes: config.sandboxMemoryBytes,
+      diskBytes: config.sandboxDiskBytes,
+      cpus: config.sandboxCpus,
+      processes: config.sandboxProcesses,
+    },
   }
+}
+
+/** Whether a container's label names an owner that holds its task now. A label that is not ours to read names none. */
+async function isLive(
+  ledger: Pick<WorkerLedger, 'holdsLease'>,
+  { taskId, epoch }: { readonly taskId: string; readonly epoch: number },
+): Promise<boolean> {
+  const id = taskIdSchema.safeParse(taskId)
+  return id.success && Number.isSafeInteger(epoch) && (await ledger.holdsLease(id.data, epoch))
+}
+
+/**
+ * Process sandboxes have no cache: each lies in another folder, and what setup makes often holds the folder's path (a
+ * virtual environment of Python does).
+ */
+function setupCacheFor(config: WorkerConfig, driver: SandboxDriver, directory: string, log: Logger) {
+  if (config.setupCacheBytes === 0 || driver.name === 'process') return undefined
+  return createSetupCache({
+    directory,
+    maxBytes: config.setupCacheBytes,
+    now: Date.now,
+    onError: (error) => log.warn({ error, directory }, 'an entry of the setup cache could not be read or removed'),
+  })
+}
+
+function sandboxProblem({ sandboxes }: Pick<WorkerDeps, 'sandboxes'>): string | undefined {
+  if (sandboxes.areReady()) return undefined
+  return `sandboxes cannot be made: ${sandboxes.problem() ?? 'their images are being made ready'}`
 }
 
 async function ledgerProblem(deps: WorkerDeps): Promise<string | undefined> {

@@ -1,15 +1,21 @@
 import type { AgentEnding, FinishClaim } from '@devbot/agent'
 import type { CheckResult, FeedbackItem, Plan, RunKind, RunOutcome } from '@devbot/contracts'
+import type { Sandbox } from '@devbot/sandbox'
+import { collectRefusals } from './collect-refusals.ts'
 import type { WorkerDeps } from './deps.ts'
 import { createClaimJudge } from './judge-claim.ts'
+import { once } from './once.ts'
 import { openWorkspace } from './open-workspace.ts'
 import type { OwnedTask } from './own-task.ts'
 import type { RunLog } from './run-log.ts'
+import { endingReason, sandboxEnding } from './sandbox-ending.ts'
 import { findSecrets } from './secret-search.ts'
+import { createRunSetup } from './setup/run-setup.ts'
 import { runAgentStage } from './stages/agent.ts'
 import { startBaseline } from './stages/baseline.ts'
 import { type CollectedChange, collectChange } from './stages/collect-change.ts'
 import type { Source } from './stages/prepare.ts'
+import { readySandboxes } from './stages/ready-sandboxes.ts'
 import type { TestCommand } from './test-command.ts'
 
 export type Work = {
@@ -41,30 +47,57 @@ export type WorkEnd =
  * The agent at work beside the baseline. How it ended is a value: a claim that was believed, with the very tree that was
  * judged, or a stop with the work so far.
  */
-export async function workWithAgent(deps: WorkerDeps, owned: OwnedTask, log: RunLog, work: Work): Promise<WorkEnd> {
-  await using workspace = openWorkspace(deps, owned, log, work)
-  await using baseline = startBaseline(deps, owned, log, work)
-  const judge = createClaimJudge(deps, owned, log, { ...work, baseline: baseline.done, sandbox: workspace.sandbox })
+export async function workWithAgent(given: WorkerDeps, owned: OwnedTask, log: RunLog, work: Work): Promise<WorkEnd> {
+  const deps = { ...given, sandboxes: collectRefusals(given.sandboxes, log, given.log) }
+  const ready = once(() => readySandboxes(deps, log, owned.signal))
+  const setup = createRunSetup(deps, owned, log, { ...work, environmentId: ready })
+  const inSandboxes = { ...work, ready, setup }
+  await using workspace = openWorkspace(deps, owned, log, inSandboxes)
+  await using baseline = startBaseline(deps, owned, log, inSandboxes)
+  const judge = createClaimJudge(deps, owned, log, {
+    ...inSandboxes,
+    baseline: baseline.done,
+    sandbox: workspace.sandbox,
+  })
 
-  const ending = await log.stage('agent', () =>
-    runAgentStage(deps, owned, log, { ...work, workspace: workspace.sandbox, judgeFinish: judge.verdict }),
-  )
+  const ending = await log
+    .stage('agent', () =>
+      runAgentStage(deps, owned, log, { ...work, workspace: workspace.sandbox, judgeFinish: judge.verdict }),
+    )
+    .catch(endedBySandbox)
+  // Awaited here, as below: the sandbox is removed as soon as this function returns.
+  if (ending.kind === 'sandbox-ended') return await endedWork(deps, workspace.sandbox, work, ending.outcome)
   await baseline.done
   const change = judge.believed()
   if (ending.kind === 'finished' && change !== undefined) return { kind: 'finished', claim: ending.claim, change }
-  // Awaited here: the sandbox is removed as soon as this function returns.
   return await stoppedWork(deps, await workspace.sandbox(), work, ending)
 }
 
-async function stoppedWork(
+/** What ended the sandbox is an ending of the run, when it was something in the sandbox. */
+function endedBySandbox(error: unknown): { readonly kind: 'sandbox-ended'; readonly outcome: RunOutcome } {
+  const outcome = sandboxEnding(error)
+  if (outcome === undefined) throw error
+  return { kind: 'sandbox-ended', outcome }
+}
+
+/** The work of a sandbox that was ended, where it still can be had. */
+async function endedWork(
   deps: WorkerDeps,
-  sandbox: Parameters<typeof collectChange>[0],
+  sandbox: () => Promise<Sandbox>,
   work: Work,
-  ending: AgentEnding,
+  outcome: RunOutcome,
 ): Promise<WorkEnd> {
-  const change = await collectChange(sandbox, await work.source())
-  const publishable = findSecrets(change.published, deps.secrets).length === 0
-  const kept = publishable ? { change } : {}
+  const reason = endingReason(outcome)
+  try {
+    return { kind: 'stopped', outcome, reason, ...(await keptWork(deps, await sandbox(), work)) }
+  } catch (error) {
+    deps.log.warn({ error }, 'the work could not be brought out of a sandbox that was ended')
+    return { kind: 'stopped', outcome, reason }
+  }
+}
+
+async function stoppedWork(deps: WorkerDeps, sandbox: Sandbox, work: Work, ending: AgentEnding): Promise<WorkEnd> {
+  const kept = await keptWork(deps, sandbox, work)
   if (ending.kind === 'limit-reached') {
     return {
       kind: 'stopped',
@@ -75,4 +108,14 @@ async function stoppedWork(
   }
   const reason = ending.kind === 'gave-up' ? ending.reason : 'the agent ended without a result'
   return { kind: 'stopped', outcome: { kind: 'gave-up', reason }, reason: `the agent gave up: ${reason}`, ...kept }
+}
+
+/** The change so far, when it holds nothing that must not be published. */
+async function keptWork(
+  deps: WorkerDeps,
+  sandbox: Sandbox,
+  work: Work,
+): Promise<{ readonly change?: CollectedChange }> {
+  const change = await collectChange(sandbox, await work.source())
+  return findSecrets(change.published, deps.secrets).length === 0 ? { change } : {}
 }

@@ -15,6 +15,7 @@ const SCRIPTS = [
   'due-tasks',
   'finish-retiring',
   'heartbeat',
+  'holds-lease',
   'list-tasks',
   'move-task',
   'path-state',

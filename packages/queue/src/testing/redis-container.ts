@@ -2,8 +2,8 @@ import { DevBotError } from '@devbot/contracts'
 import { waitUntilReady } from './redis-ready.ts'
 import type { RedisSettings, RunningServer } from './start-redis.ts'
 
-/** The image that the compose file uses, so that nothing further has to be pulled. */
-const IMAGE = 'redis:8-bookworm'
+/** The image that the compose file uses, so that nothing further has to be pulled (setup/image-names.mjs). */
+const IMAGE = 'redis:8.0.2-bookworm'
 
 /** Starts Redis in a container on the same directory and port. Throws `redis-not-installed` when that is impossible. */
 export async function launchContainer(settings: RedisSettings): Promise<RunningServer> {

@@ -10,6 +10,10 @@ import type { BeginCall } from './tool-channel.ts'
 const MAX_COMMAND_BYTES = 256 * 1024
 /** What a shell answers for something that it cannot run. */
 const CANNOT_RUN_EXIT_CODE = 126
+/** How long the exit code may come after the end of the output: two processes tell them. */
+const EXIT_AFTER_EOF_MS = 1_000
+/** A command that runs longer is no quick one: meanwhile the next one's shell can start. */
+const PREPARE_AFTER_MS = 20
 /** How long the end of output may come after the end of the command before it is asked for: longer than one `cat` takes. */
 const EOF_AFTER_EXIT_MS = 30
 /** For the answer to that, on a busy machine; then the call ends with the output that came. */
@@ -41,6 +45,7 @@ export function runCommandCall({ command, options, begin, closeAll }: CommandCal
   let exitCode: number | undefined
   let outputEnded = false
   let killEnded = false
+  let settled = false
 
   const kill = createKillSequence({
     send: (signal) => void context.send(`kill ${context.id} ${signal}`),
@@ -52,6 +57,7 @@ export function runCommandCall({ command, options, begin, closeAll }: CommandCal
   const onAbort = () => stop('aborted')
   options.signal?.addEventListener('abort', onAbort, { once: true })
   void context.send(`exec ${context.id} ${escapeWord(command)}`)
+  after(PREPARE_AFTER_MS, prepareNext)
   return promise
 
   function after(delayMs: number, action: () => void): void {
@@ -79,9 +85,16 @@ export function runCommandCall({ command, options, begin, closeAll }: CommandCal
   }
 
   function heardExit(code: number): void {
+    // Said once; whoever repeats it for ever is no server of ours.
+    if (exitCode !== undefined) return
     exitCode = code
     kill.shellEnded()
-    askForEnd()
+    if (!outputEnded) askForEnd()
+    else if (!kill.started) settle()
+  }
+
+  function prepareNext(): void {
+    void context.send('prepare')
   }
 
   function heardKilled(signal: 'TERM' | 'KILL'): void {
@@ -108,7 +121,10 @@ export function runCommandCall({ command, options, begin, closeAll }: CommandCal
     outputEnded = true
     kept.push(mark.rest())
     kill.shellEnded()
-    if (!kill.started || killEnded) settle()
+    if (kill.started) {
+      if (killEnded) settle()
+    } else if (exitCode !== undefined) settle()
+    else after(EXIT_AFTER_EOF_MS, () => kill.started || settle())
   }
 
   function lost(): void {
@@ -118,6 +134,8 @@ export function runCommandCall({ command, options, begin, closeAll }: CommandCal
   }
 
   function settle(): void {
+    if (settled) return
+    settled = true
     release()
     if (exitCode === undefined && !stopReason) kept.push(Buffer.from(LOST_NOTICE))
     resolve({
@@ -139,6 +157,7 @@ export function runCommandCall({ command, options, begin, closeAll }: CommandCal
     context.finish()
     for (const timer of timers) clearTimeout(timer)
     kill.cancel()
+    prepareNext()
     options.signal?.removeEventListener('abort', onAbort)
   }
 }

@@ -10,12 +10,19 @@ const MAX_WRITE_BYTES = 64 * 1024 * 1024
 /** What a failed write may say. */
 const MAX_REASON_LENGTH = 500
 
+/** What a file call needs of the channel. */
+export type FileChannel = {
+  readonly begin: BeginCall
+  /** Ends the channel and everything in the sandbox: who does not answer for a minute never will. */
+  readonly closeAll: () => Promise<void>
+}
+
 /** Reads the first `maxBytes` of a file. */
-export async function runReadCall(path: string, maxBytes: number, begin: BeginCall): Promise<ReadFileResult> {
+export async function runReadCall(path: string, maxBytes: number, channel: FileChannel): Promise<ReadFileResult> {
   if (path.includes('\0')) return { kind: 'missing' }
   let received = 0
   const pieces: Buffer[] = []
-  const call = startFileCall<ReadFileResult>(begin, {
+  const call = startFileCall<ReadFileResult>(channel, {
     onData(bytes) {
       // The server sends whole blocks: at most one goes beyond the limit.
       if (received > maxBytes) throw channelViolation('more of a file than was asked for')
@@ -36,12 +43,12 @@ export async function runReadCall(path: string, maxBytes: number, begin: BeginCa
 }
 
 /** Writes a file: its bytes in blocks, then the word to put them in place. */
-export async function runWriteCall(path: string, bytes: Uint8Array, begin: BeginCall): Promise<WriteFileResult> {
+export async function runWriteCall(path: string, bytes: Uint8Array, channel: FileChannel): Promise<WriteFileResult> {
   if (path.includes('\0')) return { kind: 'failed', reason: 'the path holds a NUL byte' }
   if (bytes.length > MAX_WRITE_BYTES) {
     return { kind: 'failed', reason: `the content has ${bytes.length} bytes, at most ${MAX_WRITE_BYTES} are taken` }
   }
-  const call = startFileCall<WriteFileResult>(begin, {
+  const call = startFileCall<WriteFileResult>(channel, {
     onData() {
       throw channelViolation('data for a write')
     },
@@ -75,9 +82,9 @@ type FileCallHandlers<Result> = {
   onReply(status: string, text: string): Result
 }
 
-function startFileCall<Result>(begin: BeginCall, handlers: FileCallHandlers<Result>): FileCall<Result> {
+function startFileCall<Result>(channel: FileChannel, handlers: FileCallHandlers<Result>): FileCall<Result> {
   const { promise, resolve, reject } = Promise.withResolvers<Result>()
-  const context = begin({
+  const context = channel.begin({
     heard(frame: CallFrame) {
       if (frame.kind === 'data') handlers.onData(frame.bytes)
       else if (frame.kind === 'reply') resolve(handlers.onReply(frame.status, frame.bytes.toString('utf8')))
@@ -86,7 +93,9 @@ function startFileCall<Result>(begin: BeginCall, handlers: FileCallHandlers<Resu
     lost: () => reject(noAnswer('ended before it answered')),
     failed: reject,
   })
-  const timer = setTimeout(() => reject(noAnswer('did not answer for a minute')), FILE_CALL_TIMEOUT_MS)
+  const timer = setTimeout(() => {
+    channel.closeAll().then(() => reject(noAnswer('did not answer for a minute')), reject)
+  }, FILE_CALL_TIMEOUT_MS)
   const result = promise.finally(() => {
     clearTimeout(timer)
     context.finish()

@@ -1,14 +1,14 @@
 /**
  * The protocol of the tool channel. Requests are one line each, `put` followed by raw bytes:
  *
- *     exec ID COMMAND    mark ID NONCE    kill ID TERM|KILL    forget ID
+ *     prepare    exec ID COMMAND    mark ID NONCE    kill ID TERM|KILL    forget ID
  *     read ID MAX PATH         put ID LENGTH\n…     write ID PATH
  *
  * COMMAND and PATH are escaped (`escapeWord`). Frames come back as one line each, `data` and `reply` followed by raw bytes:
  *
  *     ready 1    missing TOOL…    data ID LENGTH\n…    exit ID CODE    eof ID    reply ID STATUS LENGTH\n…    killed ID TERM|KILL
  *
- * `exit` tells that a command's shell has ended, `eof` that nothing holds its output open any more. Where `eof` does not
+ * `prepare` starts a shell for the next command ahead of time. `exit` tells that a command's shell has ended, `eof` that nothing holds its output open any more. Where `eof` does not
  * follow, `mark` puts a nonce into the output: what the command wrote lies before it.
  */
 import { DevBotError } from '@devbot/contracts'
@@ -50,39 +50,38 @@ export type FrameReader = {
 
 type Header = { readonly length: number; readonly build: (bytes: Buffer) => Frame }
 
-/** A reader that holds at most one header and one payload, whatever comes in. */
+/** A reader that holds at most one header and one payload, whatever comes in and in however small pieces. */
 export function createFrameReader(): FrameReader {
-  let waiting: Buffer[] = []
-  let waitingBytes = 0
-  let header: Header | undefined
+  let line = ''
+  let open: { readonly build: Header['build']; readonly payload: Buffer; filled: number } | undefined
   return {
     push(chunk) {
       const frames: Frame[] = []
       let rest = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
       while (rest.length > 0) {
-        const end = header ? header.length - waitingBytes : rest.indexOf(NEWLINE) + 1
-        const complete = end > 0 && end <= rest.length
-        const taken = complete ? rest.subarray(0, end) : rest
-        waiting.push(taken)
-        waitingBytes += taken.length
-        rest = rest.subarray(taken.length)
-        if (!header && waitingBytes > MAX_HEADER_BYTES) throw channelViolation('a header line without an end')
-        if (!complete) break
-        const whole = waiting.length === 1 ? taken : Buffer.concat(waiting)
-        waiting = []
-        waitingBytes = 0
-        header = header ? emit(frames, header, whole) : parseHeader(whole.toString('latin1', 0, whole.length - 1))
-        if (header?.length === 0) header = emit(frames, header, Buffer.alloc(0))
+        if (open) {
+          const taken = rest.copy(open.payload, open.filled)
+          open.filled += taken
+          rest = rest.subarray(taken)
+        } else {
+          const end = rest.indexOf(NEWLINE)
+          const taken = end < 0 ? rest.length : end + 1
+          if (line.length + taken > MAX_HEADER_BYTES) throw channelViolation('a header line without an end')
+          line += rest.toString('latin1', 0, end < 0 ? taken : end)
+          rest = rest.subarray(taken)
+          if (end < 0) break
+          const { length, build } = parseHeader(line)
+          // A payload of its own: the chunk it comes in may be large and shared.
+          open = { build, payload: Buffer.alloc(length), filled: 0 }
+          line = ''
+        }
+        if (open.filled < open.payload.length) continue
+        frames.push(open.build(open.payload))
+        open = undefined
       }
       return frames
     },
   }
-}
-
-function emit(frames: Frame[], header: Header, payload: Buffer): undefined {
-  // A copy: the chunk it came in may be large and shared.
-  frames.push(header.build(Buffer.from(payload)))
-  return undefined
 }
 
 function parseHeader(line: string): Header {
@@ -121,18 +120,24 @@ function payloadLength(text: string | undefined): number {
 }
 
 /** The error for bytes that the channel's own server never sends. */
-export function channelViolation(what: string): DevBotError {
+export function channelViolation(what: string, cause?: unknown): DevBotError {
   return new DevBotError({
     category: 'sandbox',
     code: 'channel-violation',
     message: `The tool channel sent ${what}. Something in the sandbox writes into it; the sandbox is given up.`,
+    cause,
   })
 }
 
 /** A word of a request: safe ASCII as it is, every other byte as `\0NNN`, which the shell's `printf %b` turns back. No NUL. */
 export function escapeWord(text: string): string {
+  return escapeBytes(Buffer.from(text, 'utf8'))
+}
+
+/** The same for bytes that need not be text. */
+export function escapeBytes(bytes: Uint8Array): string {
   let escaped = ''
-  for (const byte of Buffer.from(text, 'utf8')) {
+  for (const byte of bytes) {
     const plain = byte > 0x20 && byte < 0x7f && byte !== 0x5c
     escaped += plain ? String.fromCharCode(byte) : `\\0${byte.toString(8).padStart(3, '0')}`
   }

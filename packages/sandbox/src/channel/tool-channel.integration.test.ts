@@ -7,23 +7,23 @@ import { createSandbox } from '../create-sandbox.ts'
 import { createProcessEngine } from '../process/process-engine.ts'
 import type { Sandbox } from '../sandbox.ts'
 import { generous, makeDriver, processesWith, sh, specForTests, text } from '../testing/make-sandbox.ts'
-import { makeShellPaths } from '../testing/shell-paths.ts'
+import { dockerPlaces, type Place, processPlaces } from '../testing/places.ts'
 
-const shells = makeShellPaths()
-afterAll(shells.remove)
+const docker = await dockerPlaces(process.env.DOCKER_HOST ?? 'unix:///var/run/docker.sock')
 
-describe.each(shells.paths)('the tool channel with $name', ({ pathEnvironment }) => {
+describe.each(processPlaces())('the tool channel with $name', channelTests)
+describe.skipIf(!docker.answers).each(docker.places)('the tool channel with $name, by a Docker engine', channelTests)
+
+function channelTests(place: Place): void {
   let sandbox: Sandbox
-  let made: ReturnType<typeof makeDriver>
+  let made: Awaited<ReturnType<Place['make']>>
 
   beforeEach(async () => {
-    made = makeDriver(pathEnvironment)
-    sandbox = await made.driver.create(specForTests)
+    made = await place.make()
+    sandbox = made.sandbox
   })
-  afterEach(async () => {
-    await sandbox[Symbol.asyncDispose]()
-    made.remove()
-  })
+  afterEach(() => made.remove())
+  afterAll(() => place.close())
 
   it('answers a command with its output and exit code', async () => {
     const result = await sandbox.exec('echo out; echo err >&2; printf "no newline"; exit 7', generous)
@@ -80,7 +80,7 @@ describe.each(shells.paths)('the tool channel with $name', ({ pathEnvironment })
 
   it('has an environment built from nothing', async () => {
     const names = (await sh(sandbox, 'env')).split('\n').flatMap((line) => /^([A-Za-z_]+)=/.exec(line)?.[1] ?? [])
-    const expected = /^(PATH|HOME|TMPDIR|USER|LANG|PWD|OLDPWD|SHLVL|_|DEVBOT_[A-Z]+)$/
+    const expected = /^(PATH|HOME|TMPDIR|USER|LANG|PWD|OLDPWD|SHLVL|_|DEVBOT_[A-Z]+|HOSTNAME)$/
     expect(names.filter((name) => !expected.test(name))).toEqual([])
     expect(await sh(sandbox, 'echo "$HOME $TMPDIR"; cd "$HOME" && cd "$TMPDIR"')).toContain(made.root)
   })
@@ -251,7 +251,7 @@ describe.each(shells.paths)('the tool channel with $name', ({ pathEnvironment })
     expect(processesWith('sleep 940')).toEqual([])
     expect(await sh(sandbox, 'echo alive')).toBe('alive\n')
   })
-})
+}
 
 /** A command that sends a signal to the channel's server in its own sandbox. */
 function toServer(signal: string): string {

@@ -13,7 +13,7 @@ if [ "$phase" = start ]; then
     exit 1
   fi
   mkdir -p "$scratch" && cd "$scratch" || exit 1
-  rm -f lock command.* chunk.* count.* pid.* relay.* killed.* forget.* input.*
+  rm -f lock go.* command.* call.* chunk.* count.* pid.* killed.* forget.* dead.* input.*
   # State outlives a channel: a fresh one goes on with the folder and environment of the last command that ended.
   if ! [ -s current ] || ! read -r current <current || ! [ -s "state.$current" ]; then
     DEVBOT_CWD=$workspace
@@ -21,7 +21,7 @@ if [ "$phase" = start ]; then
     unset OLDPWD
     export -p >state.0 && echo 0 >current || exit 1
   fi
-  mkfifo lock || exit 1
+  mkfifo lock go.0 go.1 go.2 go.3 go.4 go.5 go.6 go.7 || exit 1
   # From here on with an empty environment: what a command unsets must not come back from ours.
   exec env -i PATH="$PATH" LC_ALL=C DEVBOT_SANDBOX="${DEVBOT_SANDBOX-}" \
     sh -c "$script" devbot "$script" "$scratch" "$workspace" serve "$tag" "$first_id"
@@ -31,11 +31,15 @@ fi
 exec 3<&0 4>&1 9<>"$scratch/lock" </dev/null >/dev/null 2>/dev/null
 echo >&9
 
-# What a command runs in: a fresh shell of its own session. The state is saved only when it ends by itself.
+# What a command runs in: a fresh shell of its own session, started before the command is known, because starting it takes
+# longer than most commands. The state is saved only when it ends by itself.
 run='
-_devbot_scratch=$1 _devbot_id=$2 _devbot_workspace=$3 _devbot_call=$DEVBOT_CALL
+_devbot_scratch=$1 _devbot_slot=$2 _devbot_workspace=$3 _devbot_call=$DEVBOT_CALL
 set --
 unset LC_ALL
+# Nothing to read any more: the server is gone.
+read -r _devbot_current <&7 || exit
+exec 7<&-
 # Another command may be just about to write it: then it is empty for a moment. State 0 is the one at the start.
 _devbot_current= _devbot_try=0
 while [ -z "$_devbot_current" ] && [ $((_devbot_try += 1)) -le 1000 ]; do read -r _devbot_current <"$_devbot_scratch/current"; done
@@ -52,11 +56,11 @@ _devbot_save() {
   DEVBOT_CWD=$PWD
   export DEVBOT_CWD
   if [ -n "${OLDPWD-}" ]; then export OLDPWD; fi
-  export -p >"$_devbot_scratch/state.$_devbot_id" || return
-  if ! [ -e "$_devbot_scratch/killed.$_devbot_id" ]; then echo "$_devbot_id" >"$_devbot_scratch/current"; fi
+  export -p >"$_devbot_scratch/state.$_devbot_slot" || return
+  if ! [ -e "$_devbot_scratch/killed.$_devbot_slot" ]; then echo "$_devbot_slot" >"$_devbot_scratch/current"; fi
 }
 trap _devbot_save EXIT
-. "$_devbot_scratch/command.$_devbot_id"
+. "$_devbot_scratch/command.$_devbot_slot"
 '
 
 # Waits until it may write, then writes one frame from its arguments (a printf format and its values).
@@ -67,80 +71,138 @@ send() {
   echo >&9
 }
 
-# send_file ID BYTES: the call's chunk file.
+# send_file ID BYTES NAME TRAILER: chunk.NAME and what follows it. A short text goes without a program of its own, unless
+# NUL bytes got lost in it.
 send_file() {
+  text= part=
+  if [ "$2" -le 1024 ]; then
+    while IFS= read -r part; do text=$text$part$newline; done <"$scratch/chunk.$3"
+    text=$text$part
+    if [ ${#text} -eq "$2" ]; then
+      send 'data %s %s\n%s%s' "$1" "$2" "$text" "$4"
+      return
+    fi
+  fi
   read -r _ <&9
   printf 'data %s %s\n' "$1" "$2" >&4
-  cat "$scratch/chunk.$1" >&4
+  cat "$scratch/chunk.$3" >&4
+  printf '%s' "$4" >&4
   echo >&9
 }
 
-# copy_block ID DD-OPERANDS...: one dd into the call's chunk file. Sets $bytes, from what dd says about itself where it
-# does ("5 bytes copied"); some busybox ones do not.
+# copy_block NAME DD-OPERANDS...: one dd into chunk.NAME. Sets $bytes, from what dd says about itself where it does
+# ("5 bytes copied"); some busybox ones do not.
 copy_block() {
-  call=$1
+  name=$1
   shift
-  dd "$@" of="$scratch/chunk.$call" 2>"$scratch/count.$call"
+  dd "$@" of="$scratch/chunk.$name" 2>"$scratch/count.$name"
   bytes=
   while read -r number word _; do
     case $word in byte*) bytes=$number ;; esac
-  done <"$scratch/count.$call"
-  if [ -z "$bytes" ]; then bytes=$(($(wc -c <"$scratch/chunk.$call"))); fi
+  done <"$scratch/count.$name"
+  if [ -z "$bytes" ]; then bytes=$(($(wc -c <"$scratch/chunk.$name"))); fi
 }
 
-# exec: command_call ID | relay ID
-command_call() {
-  DEVBOT_CALL=$tag.$1. setsid sh -c "$run" devbot "$scratch" "$1" "$workspace" </dev/null 2>&1 3<&- 4>&- 9<&- &
-  echo $! >"$scratch/pid.$1"
-  wait $!
-  send 'exit %s %s\n' "$1" $?
+# A slot is everything that one command needs, waiting for it: runner SLOT (the shell, and who waits for its end) and
+# relay SLOT (who passes its output on). Both learn the call's id only when there is one, from call.SLOT.
+prepare_slot() {
+  slot=$((slot + 1))
+  go=$scratch/go.$((slot % 8))
+  [ -p "$go" ] || exit 1
+  # Opened both ways, which never waits: what is written before the shell reads is kept.
+  exec 8<>"$go"
+  runner "$slot" | relay "$slot" &
+  eval "relay_$slot=$!"
+  spare=yes
+}
+
+runner() {
+  # For reading only: so the shell notices when the server is gone.
+  exec 7<"$go" 8>&- 3<&-
+  while kill -0 $$; do
+    DEVBOT_CALL=$tag.$1. setsid sh -c "$run" devbot "$scratch" "$1" "$workspace" </dev/null 2>&1 4>&- 9<&- &
+    echo $! >"$scratch/pid.$1"
+    wait $!
+    code=$?
+    # Somebody may end a shell that only waits: then there is another.
+    [ -e "$scratch/command.$1" ] || continue
+    exec >/dev/null
+    read -r id <"$scratch/call.$1" && send 'exit %s %s\n' "$id" $code
+    break
+  done
 }
 
 # Passes output on in full blocks; a shorter one means that every writer is gone. Once the worker has what it wants, the
 # rest of what a process left behind writes is thrown away, so that it neither blocks nor dies of a broken pipe.
 relay() {
+  exec 8>&- 3<&-
+  id=
   while :; do
     copy_block "$1" bs=65536 count=1 iflag=fullblock
+    if [ -z "$id" ]; then
+      # Without a command the slot is of no use. Looked at twice, because one may come at this moment.
+      [ -e "$scratch/command.$1" ] || : >"$scratch/dead.$1"
+      [ -e "$scratch/command.$1" ] || return
+      read -r id <"$scratch/call.$1"
+    fi
     if [ -e "$scratch/forget.$1" ]; then
       cat >/dev/null
-      break
+      return
     fi
-    [ "$bytes" -gt 0 ] && send_file "$1" "$bytes"
-    [ "$bytes" -eq 65536 ] || break
+    if [ "$bytes" -lt 65536 ]; then
+      send_file "$id" "$bytes" "$1" "eof $id$newline"
+      return
+    fi
+    send_file "$id" "$bytes" "$1" ''
   done
-  send 'eof %s\n' "$1"
 }
 
-# mark ID NONCE: something still holds the output of a command that has ended. What it wrote lies before the nonce, and
+# exec ID COMMAND, in the slot that waits for it. The next one is made ready by prepare, between two calls: right here it
+# would take the processor from the command.
+exec_call() {
+  [ -n "$spare" ] || prepare_slot
+  spare=
+  eval "slot_$1=$slot"
+  echo "$1" >"$scratch/call.$slot"
+  printf '%b' "$2" >"$scratch/command.$slot"
+  echo >&8
+  [ -e "$scratch/dead.$slot" ] && send 'eof %s\n' "$1"
+  if [ "$slot" -ge $((swept + 128)) ]; then
+    sweep "$((swept + 1))" "$((swept + 64))" &
+    swept=$((swept + 64))
+  fi
+}
+
+# mark SLOT NONCE: something still holds the output of a command that has ended. What it wrote lies before the nonce, and
 # the blanks fill the block that the relay waits for.
 mark_call() {
-  read -r pid <"$scratch/relay.$1" || return
+  eval "pid=\${relay_$1-}"
   {
     printf '%s' "$2"
     printf '%65536s' ''
   } >"/proc/$pid/fd/0"
 }
 
-# sweep FROM TO: removes the files of old calls. One that is still under way makes anew what it needs.
+# sweep FROM TO: removes the files of old slots. One that is still under way makes anew what it needs.
 sweep() {
   # Empty while a command writes it: then there is a later sweep.
   cd "$scratch" && read -r current <current || return
   old=$1 last=$2
   set --
   while [ "$old" -le "$last" ]; do
-    set -- "$@" "command.$old" "chunk.$old" "count.$old" "pid.$old" "relay.$old" "killed.$old" "forget.$old"
+    set -- "$@" "command.$old" "call.$old" "chunk.$old" "count.$old" "pid.$old" "killed.$old" "forget.$old" "dead.$old"
     [ "$old" = "$current" ] || set -- "$@" "state.$old"
     old=$((old + 1))
   done
   rm -f "$@"
 }
 
-# kill ID SIGNAL: the process group; with KILL also what left the group but kept the call's mark in its environment.
+# kill ID SIGNAL SLOT: the process group; with KILL also what left the group but kept the call's mark in its environment.
 kill_call() {
   pid=
-  [ -e "$scratch/pid.$1" ] && read -r pid <"$scratch/pid.$1"
+  [ -e "$scratch/pid.$3" ] && read -r pid <"$scratch/pid.$3"
   if [ -n "$pid" ]; then kill -s "$2" -- "-$pid" || kill -s "$2" "$pid"; fi
-  if [ "$2" = KILL ]; then kill_marked "DEVBOT_CALL=$tag.$1."; fi
+  if [ "$2" = KILL ]; then kill_marked "DEVBOT_CALL=$tag.$3."; fi
   send 'killed %s %s\n' "$1" "$2"
 }
 
@@ -180,14 +242,14 @@ read_call() {
   total=0 block=0 bytes=1048576
   if [ $status = file ]; then
     while [ "$bytes" -eq 1048576 ] && [ "$total" -lt "$2" ]; do
-      copy_block "$1" if="$path" bs=1048576 count=1 skip=$block
-      [ "$bytes" -gt 0 ] && send_file "$1" "$bytes"
+      copy_block "file$1" if="$path" bs=1048576 count=1 skip=$block
+      [ "$bytes" -gt 0 ] && send_file "$1" "$bytes" "file$1" ''
       total=$((total + bytes)) block=$((block + 1))
     done
     if [ "$bytes" -eq 1048576 ]; then total=$(($(wc -c <"$path"))); fi
   fi
   send 'reply %s %s %s\n%s' "$1" $status ${#total} "$total"
-  : >"$scratch/chunk.$1"
+  rm -f "$scratch/chunk.file$1" "$scratch/count.file$1"
 }
 
 # write ID PATH FILE: the bytes came by put before.
@@ -206,27 +268,24 @@ write_call() {
   rm -f "$scratch/input.$1"
 }
 
-unstored= swept=$((first_id - 1))
+newline='
+'
+unstored= slot=$((first_id - 1)) swept=$((first_id - 1))
+prepare_slot
 send 'ready 1\n'
 while IFS=' ' read -r verb id first second <&3; do
   # Without its scratch folder the channel cannot work: it ends, and the next one makes it again.
   [ -e "$scratch/lock" ] && [ -e "$scratch/current" ] || exit 1
+  eval "of_id=\${slot_$id-0}"
   case $verb in
-  exec)
-    printf '%b' "$first" >"$scratch/command.$id"
-    command_call "$id" | relay "$id" &
-    echo $! >"$scratch/relay.$id"
-    if [ "$id" -ge $((swept + 128)) ]; then
-      sweep "$((swept + 1))" "$((swept + 64))" &
-      swept=$((swept + 64))
-    fi
-    ;;
-  mark) mark_call "$id" "$first" & ;;
+  exec) exec_call "$id" "$first" ;;
+  prepare) [ -n "$spare" ] || prepare_slot ;;
+  mark) mark_call "$of_id" "$first" & ;;
   kill)
-    : >"$scratch/killed.$id"
-    kill_call "$id" "$first" &
+    : >"$scratch/killed.$of_id"
+    kill_call "$id" "$first" "$of_id" &
     ;;
-  forget) : >"$scratch/forget.$id" ;;
+  forget) : >"$scratch/forget.$of_id" ;;
   read) read_call "$id" "$first" "$second" & ;;
   put) # one block, read whole before it is written: what cannot be stored is still taken off the stream
     dd bs="$first" count=1 iflag=fullblock <&3 >>"$scratch/input.$id" || unstored="$unstored $id "

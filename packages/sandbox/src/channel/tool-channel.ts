@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { DevBotError, type ExecOptions, type ExecResult } from '@devbot/contracts'
+import { withDeadline } from '../deadline.ts'
 import type { SandboxEngine, SandboxProcess } from '../engine.ts'
 import type { ReadFileResult, WriteFileResult } from '../sandbox.ts'
 import { runCommandCall } from './command-call.ts'
@@ -10,6 +11,11 @@ import { type CallFrame, channelViolation, createFrameReader, type Frame } from 
 const SERVER = readFileSync(new URL('./tool-channel.sh', import.meta.url), 'utf8')
 /** A shell and thirteen look-ups take 10 ms; a minute is a machine that does not work. */
 const START_TIMEOUT_MS = 60_000
+
+/** For the message of a server that could not start. */
+const LAST_WORDS_MS = 50
+/** Killing one process group takes milliseconds. */
+const KILL_TIMEOUT_MS = 10_000
 
 /** One call under way: it hears what comes for its id, and decides itself when it has ended. */
 export type Call = {
@@ -67,7 +73,9 @@ export async function openToolChannel(engine: SandboxEngine, options: ToolChanne
   function end(error?: DevBotError): void {
     if (!isOpen) return
     isOpen = false
-    ready.reject(error ?? notStarted(stderr() || 'its shell ended'))
+    if (error) ready.reject(error)
+    // Why it ended may still be on its way.
+    else setTimeout(() => ready.reject(notStarted(stderr() || 'its shell ended')), LAST_WORDS_MS)
     const open = [...calls.values()]
     calls.clear()
     for (const call of open) error ? call.failed(error) : call.lost()
@@ -83,8 +91,9 @@ export async function openToolChannel(engine: SandboxEngine, options: ToolChanne
     if (frame.id > options.callIds.last) throw channelViolation('a frame for a call that was never made')
     const call = calls.get(frame.id)
     if (call) call.heard(frame)
-    // A process left behind still writes: its relay is told to throw that away.
-    else if (frame.kind === 'data') void send(`forget ${frame.id}`)
+    // A process left behind still writes: its relay is told to throw that away. Not while earlier requests wait to be read:
+    // whoever reads none and writes for ever would fill this process's memory with them.
+    else if (frame.kind === 'data' && process.stdin.writableLength === 0) void send(`forget ${frame.id}`)
   }
 
   async function send(line: string, payload?: Uint8Array): Promise<void> {
@@ -105,31 +114,36 @@ export async function openToolChannel(engine: SandboxEngine, options: ToolChanne
   let closing: Promise<void> | undefined
   function closeAll(): Promise<void> {
     // Closing ends calls that come here again; what they wait for must be this one, or a second kill hits what starts next.
-    closing ??= Promise.resolve()
-      .then(() => channel.close())
-      .then(() => options.killAll())
+    closing ??= channel.close().then(() => options.killAll())
     return closing
   }
 
   readFrames(process, dispatch, (error) => {
     options.onViolation(error)
     end(error)
-    void process.kill()
+    void killServer(process)
   })
   void process.exitCode.then(() => end())
-  // A broken pipe shows as the end of the process; nothing else to do here.
-  process.stdin.on('error', () => end())
+  // A server that can hear or say nothing any more is of no use, whether its process has ended or somebody closed its pipes.
+  const cutOff = () => {
+    end()
+    void killServer(process)
+  }
+  process.stdin.on('error', cutOff)
+  process.stdout.on('error', cutOff)
+  process.stdout.once('close', cutOff)
+  process.stdout.once('end', cutOff)
 
   const channel: ToolChannel = {
     get isOpen() {
       return isOpen
     },
     exec: (command, execOptions) => runCommandCall({ command, options: execOptions, begin, closeAll }),
-    readFile: (path, maxBytes) => runReadCall(path, maxBytes, begin),
-    writeFile: (path, bytes) => runWriteCall(path, bytes, begin),
+    readFile: (path, maxBytes) => runReadCall(path, maxBytes, { begin, closeAll }),
+    writeFile: (path, bytes) => runWriteCall(path, bytes, { begin, closeAll }),
     async close() {
       end()
-      await process.kill()
+      await killServer(process)
     },
   }
   try {
@@ -153,13 +167,19 @@ function readFrames(
     try {
       for (const frame of reader.push(chunk)) dispatch(frame)
     } catch (error) {
-      if (!(error instanceof DevBotError)) throw error
       process.stdout.off('data', take)
       process.stdout.resume()
-      onViolation(error)
+      // Hostile bytes must not end the worker, whatever they manage to break.
+      onViolation(error instanceof DevBotError ? error : channelViolation('what could not be handled', error))
     }
   }
   process.stdout.on('data', take)
+}
+
+/** Best effort, with a deadline: what it cannot end, `killAll` ends, or the removal of the sandbox. */
+async function killServer(process: SandboxProcess): Promise<void> {
+  const late = () => notStarted('its end did not come')
+  await withDeadline(process.kill(), KILL_TIMEOUT_MS, late).catch(() => undefined)
 }
 
 /** Resolves when the stream takes more, or when it is gone. */
@@ -177,6 +197,8 @@ function drained(process: SandboxProcess): Promise<void> {
 /** Collects the start of stderr, for the message of an error. */
 function firstText(process: SandboxProcess, maxLength: number): () => string {
   let text = ''
+  // What it can still say is of no use without its stdout, which tells that something is wrong.
+  process.stderr.on('error', () => undefined)
   process.stderr.on('data', (chunk: Buffer) => {
     if (text.length < maxLength) text += chunk.toString('utf8').slice(0, maxLength - text.length)
   })

@@ -1,4 +1,4 @@
-import type { NetworkRefusal } from '../sandbox.ts'
+import type { NetworkRefusal } from '@devbot/contracts'
 
 /** The driver's view of the egress-proxy: a pod has a way out as long as its lease is kept. */
 export interface EgressClient {

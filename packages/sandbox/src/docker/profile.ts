@@ -21,6 +21,8 @@ export type PodProfile = {
   readonly runtime: string
   /** Whether the workspace is memory (tmpfs) or a volume. */
   readonly workspace: 'memory' | 'volume'
+  /** What the sandbox's first process is: `busybox` for an image that has no sleep but as a part of that. */
+  readonly keeper: 'sleep' | 'busybox'
   /** The volume with the egress-proxy's sockets; absent: no way out. */
   readonly egressVolume?: string
   readonly expiresAtMs: number
@@ -103,7 +105,7 @@ export function sandboxBody(profile: PodProfile, anchorId: string) {
     Image: profile.sandboxImage,
     Entrypoint: [],
     // Ends by itself when nobody removes it: a worker that is gone leaves nothing that runs for ever.
-    Cmd: ['sleep', lifetimeSeconds(spec)],
+    Cmd: [...(profile.keeper === 'busybox' ? ['busybox'] : []), 'sleep', lifetimeSeconds(spec)],
     User: KEEPER_USER,
     WorkingDir: '/',
     Env: sandboxEnvironment(profile),

@@ -6,11 +6,17 @@ import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { initThrowawayRepository } from '../init-throwaway-repository.ts'
 import type { ExportedEntry, Sandbox, WorkspaceChange } from '../sandbox.ts'
 import { generous, makeDriver, processesWith, sh, specForTests, tarOf } from '../testing/make-sandbox.ts'
+import { dockerPlaces, type Place, processPlaces } from '../testing/places.ts'
 import { makeShellPaths } from '../testing/shell-paths.ts'
 
 const limits = { maxFiles: 1000, maxBytes: 10_000_000 }
 const shells = makeShellPaths()
 afterAll(shells.remove)
+const processes = processPlaces()
+const docker = await dockerPlaces(process.env.DOCKER_HOST ?? 'unix:///var/run/docker.sock')
+afterAll(async () => {
+  for (const place of [...processes, ...docker.places]) await place.close()
+})
 
 /** Entries in a form that is easy to compare: `path` -> what it is. */
 function summary(change: WorkspaceChange): Record<string, string> {
@@ -23,21 +29,21 @@ function describeEntry(entry: ExportedEntry): string {
 }
 
 // The bash variant has the same find and tar as the system's.
-describe.each(shells.paths.slice(0, 2))('exportChange with $name', ({ pathEnvironment }) => {
+describe.each(processes.slice(0, 2))('exportChange with $name', exportTests)
+describe.skipIf(!docker.answers).each(docker.places)('exportChange with $name, by a Docker engine', exportTests)
+
+function exportTests(place: Place): void {
   let sandbox: Sandbox
-  let made: ReturnType<typeof makeDriver>
+  let made: Awaited<ReturnType<Place['make']>>
 
   beforeEach(async () => {
-    made = makeDriver(pathEnvironment)
-    sandbox = await made.driver.create(specForTests)
+    made = await place.make()
+    sandbox = made.sandbox
     await sandbox.importTree(
       tarOf({ 'a.txt': 'one\n', 'src/b.txt': 'two\n', 'run.sh': '#!/bin/sh\n', 'src/ä é.txt': 'x' }),
     )
   })
-  afterEach(async () => {
-    await sandbox[Symbol.asyncDispose]()
-    made.remove()
-  })
+  afterEach(() => made.remove())
 
   it('finds nothing in an untouched tree, also after reading, touching the folders and a repository of its own', async () => {
     await sh(sandbox, 'cat a.txt src/*; mkdir -p empty/deep; mkdir .git; echo x >.git/config')
@@ -190,7 +196,7 @@ describe.each(shells.paths.slice(0, 2))('exportChange with $name', ({ pathEnviro
     await sh(sandbox, 'echo x >x; rm a.txt; chmod 000 x')
     expect(await sandbox.exportChange(limits)).toEqual(await sandbox.exportChange(limits))
   })
-})
+}
 
 describe('importTree', () => {
   const [system] = shells.paths

@@ -21,6 +21,9 @@ export type ProcessDriverOptions = {
   readonly instance: string
 }
 
+/** Programs are the machine's own; the worker's Node stands for them all. */
+const ENVIRONMENT_ID = `process-${process.platform}-${process.arch}-node-${process.versions.node}`
+
 /**
  * Sandboxes that are folders and child processes of this machine. There is NO isolation: what runs in one can read and
  * write whatever the worker's user can, reach the network and end any process of that user. For demo, development and
@@ -29,12 +32,16 @@ export type ProcessDriverOptions = {
  * Kept: an environment built from nothing (no secret of the worker is in it), sessions of their own, open files, core
  * files, timeouts, lifetime. Not kept: memory, disk, CPU and process limits, and of a process that leaves its session,
  * scrubs its environment and changes its folder, the end (outside Linux: of any that leaves its session).
+ *
+ * Workspace and home have another path in each sandbox. A captured setup that wrote its own path down (a Python virtual
+ * environment does) works on only until that sandbox is gone; containers have one path for all.
  */
 export function createProcessDriver(options: ProcessDriverOptions): SandboxDriver {
   const folder = instanceFolder(resolve(options.rootDirectory), options.instance)
   const scratch = options.scratchDirectory && instanceFolder(resolve(options.scratchDirectory), options.instance)
   return {
     name: 'process',
+    prepare: async () => ({ environmentId: ENVIRONMENT_ID }),
     async create(spec, signal) {
       assertWanted(signal)
       for (const made of [folder, scratch ?? folder]) await mkdir(made, { recursive: true, mode: 0o700 })

@@ -47,6 +47,7 @@ export async function createProcessEngine(options: ProcessEngineOptions): Promis
 
   return {
     workspace,
+    home,
     scratch,
     async start(argv) {
       if (removed) throw gone('it was removed')

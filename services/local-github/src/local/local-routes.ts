@@ -31,6 +31,12 @@ export function createLocalRoutes(hub: Hub, faults: Faults, requests: RequestLog
   router.get('/health', (_request, response) => {
     response.json({ status: 'ok' })
   })
+  /** 200 once the repository can be used: seeding takes a moment longer than listening. */
+  router.get('/repositories/:owner/:name', (request, response) => {
+    const { owner, name } = request.params
+    const isThere = hub.repositories.find(owner, name) !== undefined
+    response.status(isThere ? 200 : 404).json(isThere ? { status: 'ok' } : { message: 'not there (yet)' })
+  })
   router.get('/requests', (_request, response) => {
     response.json(requests.list())
   })

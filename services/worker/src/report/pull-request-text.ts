@@ -15,6 +15,7 @@ import {
   dollars,
   newestBaseline,
 } from './facts.ts'
+import { networkLine } from './network-section.ts'
 import { codeSpan, publishableLine, publishableText, withoutEffects } from './publishable-text.ts'
 
 /** Files listed in a pull request's body; the rest is counted, GitHub lists them anyway. */
@@ -43,11 +44,12 @@ export function pullRequestBody(input: {
   const counts = changeCounts(changes)
   const listed = changes.slice(0, MAX_LISTED_FILES).map(changeLine)
   const more = changes.length > listed.length ? [`- and ${changes.length - listed.length} more`] : []
+  const network = networkLine(runs.at(-1))
   const cost = dollars(runs.reduce((total, { costMicroUsd }) => total + costMicroUsd, 0))
   return [
     pullRequestMarkerFor({ taskId: task.id, planHash: task.planHash }),
     `DevBot worked off the plan ${codeSpan(task.planPath)}.`,
-    `## Tests\n\n**${checkVerdict(baseline, verification)}**\n\n- before: ${checkSentence(baseline)}\n- after: ${checkSentence(verification)}`,
+    `## Tests\n\n**${checkVerdict(baseline, verification)}**\n\n- before: ${checkSentence(baseline)}\n- after: ${checkSentence(verification)}${network === undefined ? '' : `\n${network}`}`,
     `## Files\n\n${counts.created} created, ${counts.modified} modified, ${counts.deleted} deleted\n\n${[...listed, ...more].join('\n')}`,
     `## What the agent says\n\n${quoted(publishableText(run?.finish?.summary ?? 'Nothing.'))}`,
     `<sub>Task ${task.id}, ${task.rounds} feedback rounds, ${cost} US dollars so far. Request changes in a review, and DevBot works them off.</sub>`,

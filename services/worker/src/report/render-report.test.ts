@@ -133,6 +133,19 @@ describe('renderReport', () => {
     expect(text).toContain('`old.bin` (binary)')
   })
 
+  it('has a section on the network where connections of the last run were refused', () => {
+    const refusal = {
+      host: 'packages.example',
+      port: 443,
+      reason: 'not on the list',
+      allowWith: 'packages.example',
+      count: 3,
+    }
+    const text = renderReport({ ...input, runs: [{ ...run, networkRefusals: [refusal] }] })
+    expect(text).toMatch(/## Testing Notes[\s\S]*## Network[\s\S]*`packages.example:443`[\s\S]*## Feedback/)
+    expect(renderReport({ ...input, runs: [{ ...run, networkRefusals: [refusal] }, run] })).not.toContain('## Network')
+  })
+
   it('marks the agent’s words and disarms them', () => {
     const text = renderReport(input)
     expect(text).toContain('_The agent wrote:_\n\n> I did it.\n> &lt;script>')

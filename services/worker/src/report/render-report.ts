@@ -17,6 +17,7 @@ import {
   dollars,
   newestBaseline,
 } from './facts.ts'
+import { networkSection } from './network-section.ts'
 import { codeBlock, codeSpan, publishableLine, publishableText } from './publishable-text.ts'
 
 export type ReportInput = {
@@ -68,6 +69,7 @@ function sectionsFor(input: ReportInput): readonly string[] {
     `## Key Changes\n\n${prose(runs, (run) => run.finish?.key_changes ?? [])}`,
     `## Technical Decisions\n\n${prose(runs, (run) => run.finish?.technical_decisions ?? [])}`,
     `## Testing Notes\n\n${testingNotes(runs)}`,
+    ...[networkSection(runs.at(-1))].filter((section) => section !== undefined),
     `## Feedback\n\n${feedbackTable(input.feedback)}`,
     `## Next Steps\n\n${nextSteps(input)}`,
   ]

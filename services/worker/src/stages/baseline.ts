@@ -2,9 +2,9 @@ import type { WorkerDeps } from '../deps.ts'
 import type { OwnedTask } from '../own-task.ts'
 import type { RunLog } from '../run-log.ts'
 import type { Work } from '../work-with-agent.ts'
-import { runCheck } from './check.ts'
+import { type CheckInput, runCheck } from './check.ts'
 
-type BaselineWork = Pick<Work, 'kind' | 'test' | 'source' | 'plan'>
+type BaselineWork = Pick<Work, 'kind' | 'test' | 'source' | 'plan'> & Pick<CheckInput, 'ready' | 'setup'>
 
 /**
  * Starts the test command on the base tree, beside the agent; only an implement run has a "before" to find out. `done`
@@ -35,7 +35,7 @@ async function runBaseline(
   work: BaselineWork,
   signal: AbortSignal,
 ): Promise<void> {
-  const { test, source, plan } = work
+  const { test, source, plan, ready, setup } = work
   if (test === undefined) {
     log.change({
       notes: [...log.run.notes, 'no test command was found; say it in the plan (`test:`) to have the change verified'],
@@ -44,9 +44,12 @@ async function runBaseline(
   }
   try {
     const { store, startTreeId } = await source()
-    const baseline = await log.stage('baseline', () =>
+    const baseline = await log.stage('baseline', (say) =>
       runCheck(deps, owned, {
         plan,
+        ready,
+        setup,
+        say,
         store,
         treeId: startTreeId,
         command: test.command,

@@ -1,11 +1,12 @@
-import { type CheckResult, DevBotError, type ObjectId, type Plan } from '@devbot/contracts'
+import { type CheckResult, DevBotError, type ExecResult, type ObjectId, type Plan } from '@devbot/contracts'
 import type { RepositoryStore } from '@devbot/git'
-import type { Sandbox, SandboxSpec } from '@devbot/sandbox'
+import type { Sandbox } from '@devbot/sandbox'
 import type { WorkerDeps } from '../deps.ts'
 import type { OwnedTask } from '../own-task.ts'
+import { endingReason, sandboxEnding } from '../sandbox-ending.ts'
+import type { RunSetup } from '../setup/run-setup.ts'
+import { CHECK_TIMEOUT_MS, sandboxSpec } from './sandbox-spec.ts'
 
-/** Longest a setup or test command may take in a check sandbox. */
-const CHECK_TIMEOUT_MS = 20 * 60_000
 /** Output of a check that is kept, head and tail; `checkResultSchema` says so too. */
 const MAX_CHECK_OUTPUT_BYTES = 16 * 1024
 
@@ -16,28 +17,64 @@ export type CheckInput = {
   readonly command: string
   readonly runId: string
   readonly signal: AbortSignal
+  /** Resolves when sandboxes can be made. */
+  readonly ready: () => Promise<unknown>
+  readonly setup: RunSetup
+  /** Told how setup went, for people. */
+  readonly say: (detail: string) => void
 }
 
 /**
- * Runs the test command in a fresh check sandbox made from a tree of the store: nothing the agent did reaches it but
- * that tree. The exit code is the engine's.
+ * Runs the test command in a fresh check sandbox made from a tree of the store and what setup made of exactly its inputs:
+ * nothing the agent did reaches it but that tree. The exit code is the engine's. A sandbox that is ended by what runs in
+ * it is a result, too.
  */
 export async function runCheck(deps: WorkerDeps, owned: OwnedTask, input: CheckInput): Promise<CheckResult> {
-  const { store, treeId, plan, command, signal } = input
-  await using sandbox = await deps.sandboxes.create(sandboxSpec(deps, owned, 'check', input.runId), signal)
-  await sandbox.importTree(store.exportTree(treeId))
-  const setup = plan.setup === undefined ? undefined : await runCommand(sandbox, plan.setup, plan.workdir, signal)
-  const failedSetup = setup !== undefined && setup.exitCode !== 0
-  const result = failedSetup ? setup : await runCommand(sandbox, command, plan.workdir, signal)
-  if (signal.aborted) throw abortError(signal)
-  return {
-    command: failedSetup ? `setup: ${plan.setup ?? ''}` : command,
-    ...(result.exitCode === undefined ? {} : { exitCode: result.exitCode }),
-    timedOut: result.timedOut,
-    durationMs: Math.round(result.durationMs),
-    output: Buffer.from(result.output).toString('utf8'),
-    treeId,
+  const { signal } = input
+  const startedMs = performance.now()
+  try {
+    const { command, result } = await runInFreshSandbox(deps, owned, input)
+    signal.throwIfAborted()
+    return {
+      command,
+      ...(result.exitCode === undefined ? {} : { exitCode: result.exitCode }),
+      timedOut: result.timedOut,
+      durationMs: Math.round(result.durationMs),
+      output: Buffer.from(result.output).toString('utf8'),
+      treeId: input.treeId,
+    }
+  } catch (error) {
+    if (signal.aborted) throw abortError(signal)
+    const ending = sandboxEnding(error)
+    if (ending === undefined) throw error
+    return {
+      command: input.command,
+      timedOut: false,
+      durationMs: Math.round(performance.now() - startedMs),
+      output: `The sandbox of this test run was ended: ${endingReason(ending)}`,
+      treeId: input.treeId,
+    }
   }
+}
+
+/** The result of the test command, or of the setup command when that failed. */
+async function runInFreshSandbox(
+  deps: WorkerDeps,
+  owned: OwnedTask,
+  { store, treeId, plan, command, runId, signal, ready, setup, say }: CheckInput,
+): Promise<{ readonly command: string; readonly result: ExecResult }> {
+  const [treeBytes] = await Promise.all([store.treeBytes(treeId), ready()])
+  await using kept = await setup.keptFor(treeId, signal)
+  const spec = sandboxSpec(deps, owned, { purpose: 'check', runId, treeBytes })
+  await using sandbox = await deps.sandboxes.create(spec, signal)
+  if (kept !== undefined) say(`setup ${await setup.fromKept(sandbox, kept, treeId)}`)
+  await sandbox.importTree(store.exportTree(treeId))
+  if (plan.setup !== undefined && kept === undefined) {
+    const result = await runCommand(sandbox, plan.setup, plan.workdir, signal)
+    say(`setup ran in ${(result.durationMs / 1000).toFixed(1)} s`)
+    if (result.exitCode !== 0) return { command: `setup: ${plan.setup}`, result }
+  }
+  return { command, result: await runCommand(sandbox, command, plan.workdir, signal) }
 }
 
 function runCommand(sandbox: Sandbox, command: string, workdir: string | undefined, signal: AbortSignal) {
@@ -47,35 +84,6 @@ function runCommand(sandbox: Sandbox, command: string, workdir: string | undefin
     signal,
     ...(workdir === undefined ? {} : { cwd: workdir }),
   })
-}
-
-/** Ceilings of one sandbox; the Docker driver makes the engine keep them. Defaults of DESIGN.md section 10. */
-export function sandboxSpec(
-  deps: Pick<WorkerDeps, 'settings'>,
-  owned: OwnedTask,
-  purpose: 'agent' | 'check',
-  runId: string,
-): SandboxSpec {
-  return {
-    purpose,
-    instance: deps.settings.instance,
-    taskId: owned.task.id,
-    runId,
-    epoch: owned.ownership.epoch,
-    limits: {
-      memoryBytes: 2 * 1024 ** 3,
-      diskBytes: 2 * 1024 ** 3,
-      cpus: 2,
-      processes: 512,
-      maxMinutes: sandboxMinutes(deps.settings.maxMinutes, purpose),
-    },
-  }
-}
-
-/** A sandbox outlives what is done in it by a margin: the run's own deadline ends the run, with its work brought out. */
-function sandboxMinutes(runMinutes: number, purpose: 'agent' | 'check'): number {
-  const checkMinutes = (2 * CHECK_TIMEOUT_MS) / 60_000
-  return purpose === 'check' ? checkMinutes + 5 : runMinutes + checkMinutes + 15
 }
 
 /** Why a signal was aborted, as the error it carries. */

@@ -1,0 +1,51 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { categoryOf, type DevBotError, type ExecResult } from '@devbot/contracts'
+import type { Sandbox } from '../sandbox.ts'
+
+/** What commands end with in a container that ends: killed with it (128 + SIGKILL), or no longer started. */
+const END_EXIT_CODES: readonly (number | undefined)[] = [137, 126]
+/** The engine knows of a container's end some milliseconds after its last process was killed. */
+const LOOKS_MS = [0, 50, 200] as const
+
+/**
+ * The same sandbox, but where its whole container was ended (memory, disk, lifetime), whatever was under way throws that
+ * reason instead of what it looked like from near: a killed command, a broken stream.
+ */
+export function explainEnds(sandbox: Sandbox, whyEnded: () => Promise<DevBotError | undefined>): Sandbox {
+  async function reason(): Promise<DevBotError | undefined> {
+    for (const waitMs of LOOKS_MS) {
+      await delay(waitMs)
+      const found = await whyEnded()
+      if (found) return found
+    }
+    return undefined
+  }
+
+  function explained<A extends unknown[], R>(method: (...input: A) => Promise<R>, looksEnded?: (result: R) => boolean) {
+    return async (...input: A): Promise<R> => {
+      const result = await method(...input).catch(async (error: unknown) => {
+        throw (categoryOf(error) === 'sandbox' ? await reason() : undefined) ?? error
+      })
+      const found = looksEnded?.(result) ? await reason() : undefined
+      if (found) throw found
+      return result
+    }
+  }
+  return {
+    importTree: explained(sandbox.importTree),
+    markSetupDone: explained(sandbox.markSetupDone),
+    exportSetup: explained(sandbox.exportSetup),
+    importSetup: explained(sandbox.importSetup),
+    networkRefusals: sandbox.networkRefusals,
+    exec: explained(sandbox.exec, mayHaveEnded),
+    readFile: explained(sandbox.readFile),
+    writeFile: explained(sandbox.writeFile),
+    run: explained(sandbox.run, mayHaveEnded),
+    exportChange: explained(sandbox.exportChange),
+    [Symbol.asyncDispose]: () => sandbox[Symbol.asyncDispose](),
+  }
+}
+
+function mayHaveEnded({ exitCode, timedOut, aborted }: ExecResult): boolean {
+  return END_EXIT_CODES.includes(exitCode) || (exitCode === undefined && !timedOut && !aborted)
+}

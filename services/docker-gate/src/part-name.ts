@@ -1,0 +1,40 @@
+import { CONTAINER_LABELS, type ContainerRole, podPartName } from '@devbot/contracts'
+
+/** Whose a container or volume is, and which part of which pod. */
+export type PodPart = { readonly instance: string; readonly podId: string; readonly role: ContainerRole }
+
+const partName =
+  /^devbot-(?<instance>[a-z0-9][a-z0-9_-]{0,39})-(?<podId>[0-9a-f]{24})-(?<role>anchor|sandbox|workspace)$/
+
+/** What a name says: `devbot-<instance>-<pod id>-<role>`. Nothing for every other name. */
+export function parsePartName(name: string): PodPart | undefined {
+  const { instance, podId, role } = partName.exec(name)?.groups ?? {}
+  if (instance === undefined || podId === undefined) return undefined
+  if (role !== 'anchor' && role !== 'sandbox' && role !== 'workspace') return undefined
+  return { instance, podId, role }
+}
+
+export type Labels = Readonly<Record<string, string>>
+
+/**
+ * The part that a thing on the engine is, where its name and its labels say the same. Labels alone would not do: a
+ * container also gets those of its image.
+ */
+export function partOf(name: string, labels: Labels): PodPart | undefined {
+  const part = parsePartName(name)
+  if (part === undefined) return undefined
+  const agrees =
+    labels[CONTAINER_LABELS.instance] === part.instance &&
+    labels[CONTAINER_LABELS.pod] === part.podId &&
+    labels[CONTAINER_LABELS.role] === part.role &&
+    name === podPartName(part.instance, part.podId, part.role)
+  return agrees ? part : undefined
+}
+
+const DAY_MS = 24 * 60 * 60 * 1000
+
+/** Another instance's leftovers may be removed a day after nothing may use them any more. */
+export function isLongExpired(labels: Labels, nowMs: number): boolean {
+  const expires = labels[CONTAINER_LABELS.expires] ?? ''
+  return /^\d{13}$/.test(expires) && Number(expires) + DAY_MS < nowMs
+}

@@ -1,0 +1,61 @@
+import { DevBotError } from '@devbot/contracts'
+import type { SandboxDriver } from '@devbot/sandbox'
+import { describe, expect, it } from 'vitest'
+import { watchSandboxes } from './watch-sandboxes.ts'
+
+const errorOf = (category: 'sandbox' | 'cancelled' | 'transient', message: string) =>
+  new DevBotError({ category, code: 'code', message })
+
+/** A driver that answers as told; `next` is what the next call throws. */
+function driverWith(): SandboxDriver & { next: DevBotError | undefined } {
+  const driver = {
+    name: 'docker' as const,
+    next: undefined as DevBotError | undefined,
+    answer: async <T>(value: T): Promise<T> => {
+      if (driver.next !== undefined) throw driver.next
+      return value
+    },
+    prepare: () => driver.answer({ environmentId: 'image' }),
+    create: () => Promise.reject(errorOf('sandbox', 'one sandbox could not be made')),
+    reap: () => driver.answer(0),
+  }
+  return driver
+}
+
+const triesOf = (work: Promise<unknown>) => work.catch((error: unknown) => error)
+
+describe('watchSandboxes', () => {
+  it('knows of no problem before the first question, and is not ready either', () => {
+    const watched = watchSandboxes(driverWith())
+    expect([watched.problem(), watched.areReady()]).toEqual([undefined, false])
+  })
+
+  it('is ready once prepared, until the engine is away, and again once prepared', async () => {
+    const driver = driverWith()
+    const watched = watchSandboxes(driver)
+    await watched.prepare()
+    expect([watched.problem(), watched.areReady()]).toEqual([undefined, true])
+    driver.next = errorOf('sandbox', 'the engine does not answer')
+    expect(await triesOf(watched.reap())).toBe(driver.next)
+    expect([watched.problem(), watched.areReady()]).toEqual(['the engine does not answer', false])
+    driver.next = undefined
+    await watched.reap()
+    expect(watched.areReady()).toBe(false)
+    await watched.prepare()
+    expect([watched.problem(), watched.areReady()]).toEqual([undefined, true])
+  })
+
+  it('does not take a stopped run, a ledger that is away, or one sandbox for the engine', async () => {
+    const driver = driverWith()
+    const watched = watchSandboxes(driver)
+    await watched.prepare()
+    driver.next = errorOf('cancelled', 'no longer wanted')
+    await triesOf(watched.prepare())
+    driver.next = errorOf('transient', 'Redis does not answer')
+    await triesOf(watched.reap())
+    const spec = { purpose: 'agent', instance: 'i', taskId: 't', runId: 'r', epoch: 1 } as const
+    const limits = { memoryBytes: 1, diskBytes: 1, cpus: 1, processes: 1, maxMinutes: 1 }
+    await triesOf(watched.create({ ...spec, limits }))
+    expect([watched.problem(), watched.areReady()]).toEqual([undefined, true])
+  })
+})
