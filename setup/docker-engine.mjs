@@ -80,7 +80,7 @@ async function startDaemon(socketPath, { folder, daemonArgs }) {
   } catch (error) {
     await stopOurs({ folder })
     if (!(error instanceof NotUp)) throw error
-    return `the Docker engine could not be started: ${error.message}. The end of ${logFile}:\n${lastLines(readFileSync(logFile, 'utf8'))}`
+    return `the Docker engine could not be started: ${error.message}. The end of ${logFile}:\n${lastLines(readFileSync(logFile, 'utf8'), 6)}`
   }
 }
 

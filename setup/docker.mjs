@@ -27,7 +27,9 @@ export async function prepareDocker({ stages, baseImages, compose }) {
     const clientEnv = { ...process.env, ...env, ...plugins.env }
     await ensureBaseImages({ wanted: baseImages, stages, env: clientEnv })
     await ensureDevBotImages({ stages, env: clientEnv })
-    return { env: { ...env, ...plugins.env, DEVBOT_SANDBOX: 'docker' }, release: engine.release }
+    // Our tests stop what they start, and its watchdog's image may not be to be had.
+    const forTests = { TESTCONTAINERS_RYUK_DISABLED: 'true' }
+    return { env: { ...env, ...plugins.env, ...forTests, DEVBOT_SANDBOX: 'docker' }, release: engine.release }
   } catch (error) {
     if (error instanceof SetupProblem && !(error instanceof Interrupted))
       return withoutDocker(error.message, engine.release)

@@ -14,7 +14,7 @@ const SOCKET = '/var/run/docker.sock'
  */
 export async function findSandboxPlace(wanted?: 'docker' | 'process'): Promise<SandboxPlace> {
   const said = wanted ?? wordOf(process.env.DEVBOT_SANDBOX)
-  if (said === 'process') return { driver: 'process', reason: 'it was asked for (DEVBOT_SANDBOX=process)' }
+  if (said === 'process') return { driver: 'process', reason: 'DEVBOT_SANDBOX is process' }
   const found = await lookForDocker()
   if ('engine' in found) return { driver: 'docker', engine: found.engine }
   if (said === 'docker') throw new Error(`sandboxes in Docker were asked for, but ${found.missing}`)

@@ -55,6 +55,21 @@ describe('startRedis', () => {
     expect(new Set(servers.map((redis) => redis.url)).size).toBe(3)
   })
 
+  // `npm test` says so where an engine and the image are there.
+  it.skipIf(process.env.DEVBOT_SANDBOX !== 'docker')('runs in a container where there is no redis-server', async () => {
+    const usual = process.env.PATH
+    process.env.PATH = '/nowhere'
+    try {
+      const redis = await start({ password: 'in a container' })
+      await ask(redis.url, (client) => client.set('a', '1'))
+      await redis.kill()
+      await redis.restart()
+      expect(await ask(redis.url, (client) => client.get('a'))).toBe('1')
+    } finally {
+      process.env.PATH = usual
+    }
+  })
+
   it('says so when the port it was told to use is taken', async () => {
     const redis = await start()
     const port = Number(new URL(redis.url).port)

@@ -11,13 +11,15 @@ const ATTEMPT_TIMEOUT_MS = 10_000
 /** One system call ends all that its user may signal, at once, and so everything but the keepers. */
 const KILL = ['sh', '-c', 'kill -9 -1'] as const
 /**
- * Ends with 3 when a process is there that is no keeper's and no zombie. It runs as the keeper, so that what runs in the
- * sandbox can neither trace nor end it, and starts no program.
+ * Ends with 3 when a process is there that is no keeper's and no zombie, or when one was started meanwhile, which might have
+ * slipped by: the last field of loadavg is the newest process id. It runs as the keeper, so that what runs in the sandbox
+ * can neither trace nor end it, and starts no program itself.
  */
 const LOOK = [
   'sh',
   '-c',
   `left=0
+read -r _ _ _ _ newest </proc/loadavg
 for process in /proc/[0-9]*; do
   state= uid=
   while read -r key value rest; do
@@ -28,6 +30,8 @@ for process in /proc/[0-9]*; do
   done <"$process/status"
   case $state:$uid in *:${KEEPER_USER.split(':')[0]} | [ZX]:* | *:) ;; *) left=3 ;; esac
 done 2>/dev/null
+read -r _ _ _ _ now </proc/loadavg
+[ "$newest" = "$now" ] || left=3
 exit $left`,
 ] as const
 

@@ -16,6 +16,8 @@ export type Place = {
 /** Processes of this machine, with each shell there is. */
 export function processPlaces(): readonly Place[] {
   const shells = makeShellPaths()
+  // They share a folder.
+  let open = shells.paths.length
   return shells.paths.map(({ name, pathEnvironment }) => ({
     name,
     async make() {
@@ -27,7 +29,10 @@ export function processPlaces(): readonly Place[] {
       }
       return { sandbox, root: made.root, remove }
     },
-    close: async () => shells.remove(),
+    async close() {
+      open -= 1
+      if (open === 0) shells.remove()
+    },
   }))
 }
 
