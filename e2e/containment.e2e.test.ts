@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
+import { gunzipSync } from 'node:zlib'
 import { type Stack, startStack } from '@devbot/demo'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
@@ -29,8 +30,27 @@ type ProbeReport = z.infer<typeof reportSchema>
 function reportIn(text: string): ProbeReport {
   const [, encoded] = [...text.matchAll(/PROBE ([A-Za-z0-9+/=]+)/g)].at(-1) ?? []
   if (encoded === undefined) throw new Error(`no probe report in: ${text.slice(0, 2000)}`)
-  return reportSchema.parse(JSON.parse(Buffer.from(encoded, 'base64').toString('utf8')))
+  return reportSchema.parse(JSON.parse(gunzipSync(Buffer.from(encoded, 'base64')).toString('utf8')))
 }
+
+const TRAJECTORIES = [
+  {
+    name: 'probe',
+    match: 'replay: probe',
+    captures: { targets: { pattern: 'targets: (\\S+)', exactly: 1 } },
+    turns: [
+      { calls: [{ tool: 'write', input: { path: 'probe.mjs', content: PROBE } }] },
+      { calls: [{ tool: 'shell', input: { command: 'node probe.mjs {{targets}}', timeout_s: 120 } }] },
+      {
+        expect: 'PROBE',
+        calls: [{ tool: 'finish', input: { title: 'Probe the sandbox', summary: 'Looked around.' } }],
+      },
+    ],
+  },
+]
+
+/** The sandbox's own loopback takes a datagram for nobody. */
+const OWN_LOOPBACK = /^udp (127\.0\.0\.1|::1):/
 
 describe('what untrusted code finds in a sandbox', () => {
   let stack: Stack
@@ -38,9 +58,12 @@ describe('what untrusted code finds in a sandbox', () => {
   const reports: { agent?: ProbeReport; check?: ProbeReport } = {}
 
   beforeAll(async () => {
-    stack = await startStack({ sandbox: 'docker', trajectories: trajectories(targets()) })
+    stack = await startStack({ sandbox: 'docker', trajectories: TRAJECTORIES })
     world = worldOf(stack)
-    await world.writePlan('probe.md', `---\ntest: node probe.mjs '${targets()}'\n---\n# Probe\n\nreplay: probe\n`)
+    await world.writePlan(
+      'probe.md',
+      `---\ntest: node probe.mjs ${targets()}\n---\n# Probe\n\nreplay: probe\n\ntargets: ${targets()}\n`,
+    )
     const task = await world.settled('probe.md', 'in-review', 150_000)
     const details = await stack.ledger.details(task.id)
     const run = details?.runs[0]
@@ -57,8 +80,10 @@ describe('what untrusted code finds in a sandbox', () => {
       .map(({ address }) => address)
       .filter((address) => !address.startsWith('fe80'))
     const resolvers = readFileSync('/etc/resolv.conf', 'utf8').match(/(?<=nameserver )\S+/g) ?? []
-    const ports = [22, 53, 80, 443, 2375, 6379, ...servicePorts]
-    return JSON.stringify({ hosts: [...new Set([...local, ...resolvers, '169.254.169.254', '1.1.1.1'])], ports })
+    const services = [stack.redis.url, stack.github.serverUrl, stack.model.url, stack.webhookUrl()]
+    const ports = [22, 53, 80, 443, 2375, ...services.map((url) => Number(new URL(url).port))]
+    const hosts = [...new Set([...local, ...resolvers, '169.254.169.254', '1.1.1.1'])]
+    return Buffer.from(JSON.stringify({ hosts, ports })).toString('base64url')
   }
 
   for (const kind of ['agent', 'check'] as const) {
@@ -80,7 +105,8 @@ describe('what untrusted code finds in a sandbox', () => {
       it('has no interface but loopback, and reaches no address, by no protocol', () => {
         expect(report().interfaces.filter((name) => name !== 'lo')).toEqual([])
         expect(report().network.length).toBeGreaterThan(20)
-        for (const { to, outcome } of report().network) expect([to, outcome]).toEqual([to, expect.stringMatching(/^E/)])
+        for (const { to, outcome } of report().network.filter((tried) => !OWN_LOOPBACK.test(tried.to)))
+          expect([to, outcome]).toEqual([to, expect.stringMatching(/^E/)])
         expect(report().ping.ok).toBeUndefined()
         expect(report().name).not.toBe('resolved')
       })
@@ -123,23 +149,3 @@ describe('what untrusted code finds in a sandbox', () => {
     expect(left.toString().trim()).toBe('')
   })
 })
-
-/** Ports nobody outside should answer on; what the stack listens on is added once it is known. */
-const servicePorts = [8000, 8080, 9464]
-
-function trajectories(targets: string) {
-  return [
-    {
-      name: 'probe',
-      match: 'replay: probe',
-      turns: [
-        { calls: [{ tool: 'write', input: { path: 'probe.mjs', content: PROBE } }] },
-        { calls: [{ tool: 'shell', input: { command: `node probe.mjs '${targets}'`, timeout_s: 120 } }] },
-        {
-          expect: 'PROBE',
-          calls: [{ tool: 'finish', input: { title: 'Probe the sandbox', summary: 'Looked around.' } }],
-        },
-      ],
-    },
-  ]
-}

@@ -44,7 +44,7 @@ const TRAJECTORIES = [
   },
 ]
 
-const plan = (name: string) => `---\ntest: node --version\n---\n# ${name}\n\nreplay: ${name}\n`
+const plan = (name: string, beside = '') => `---\ntest: node --version\n---\n# ${name} ${beside}\n\nreplay: ${name}\n`
 
 describe('a sandbox that uses up what it can', () => {
   let stack: Stack
@@ -82,7 +82,7 @@ describe('a sandbox that uses up what it can', () => {
     it(`ends a run with ${name} within its limits and says what happened, while another task finishes`, async () => {
       await world.writePlan(`${name}.md`, plan(name))
       const other = `harmless-${name}.md`
-      await world.writePlan(other, plan('harmless'))
+      await world.writePlan(other, plan('harmless', name))
       const ended = ['in-review', 'given-up', 'no-change'] as const
       const task = await world.until(
         `${name}.md`,
@@ -113,7 +113,7 @@ describe('a sandbox that uses up what it can', () => {
 
 /** What the model or the report must have been told of each. */
 const TOLD: Readonly<Record<string, RegExp>> = {
-  'fork-bomb': /ended after 8 s|can.t fork|Resource temporarily|out of memory/i,
+  'fork-bomb': /annot fork|ended after 8 s|can.t fork|Resource temporarily|out of memory/i,
   memory: /ended with 137|Killed|out of memory/i,
   disk: /No space left on device|100%/,
   inodes: /ENOSPC|ended after 60 s/,
