@@ -113,7 +113,7 @@ describe('a sandbox that uses up what it can', () => {
 
 /** What the model or the report must have been told of each. */
 const TOLD: Readonly<Record<string, RegExp>> = {
-  'fork-bomb': /annot fork|ended after 8 s|can.t fork|Resource temporarily|out of memory/i,
+  'fork-bomb': /exit code 2|annot fork|ended after 8 s|can.t fork|Resource temporarily|out of memory/i,
   memory: /ended with 137|Killed|out of memory/i,
   disk: /No space left on device|100%/,
   inodes: /ENOSPC|ended after 60 s/,

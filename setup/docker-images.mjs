@@ -43,12 +43,15 @@ async function registryArguments() {
   const ask = async (...options) =>
     (await runQuietly('npm', ['config', 'get', 'registry', ...options], { env: plain })).stdout.trim()
   const { npm_config_registry: fromEnvironment, ...plain } = process.env
-  const [chosen, usual] = await Promise.all([ask(), ask('--userconfig=/dev/null', '--globalconfig=/dev/null')])
+  const [chosen, usual] = await Promise.all([
+    ask(),
+    ask('--userconfig=/dev/null', `--globalconfig=${join(root, '.devbot', 'no-such-npmrc')}`),
+  ])
   const registry = fromEnvironment ?? chosen
   const npmrc = process.env.NPM_CONFIG_USERCONFIG ?? join(homedir(), '.npmrc')
   const hasCredentials = existsSync(npmrc) && /:_(auth|authToken|password)\s*=/.test(readFileSync(npmrc, 'utf8'))
   return [
-    ...(registry === usual || registry === '' ? [] : ['--build-arg', `NPM_REGISTRY=${registry}`]),
+    ...(registry === usual || usual === '' ? [] : ['--build-arg', `NPM_REGISTRY=${registry}`]),
     ...(hasCredentials ? ['--secret', `id=npmrc,src=${npmrc}`] : []),
   ]
 }

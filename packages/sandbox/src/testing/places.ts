@@ -22,7 +22,10 @@ export function processPlaces(): readonly Place[] {
     name,
     async make() {
       const made = makeDriver(pathEnvironment)
-      const sandbox = await made.driver.create(specForTests)
+      const sandbox = await made.driver.create(specForTests).catch((error: unknown) => {
+        made.remove()
+        throw error
+      })
       const remove = async () => {
         await sandbox[Symbol.asyncDispose]()
         made.remove()
