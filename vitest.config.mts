@@ -10,6 +10,8 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
+          // One set of modules for all files of a process: loading them was half of the time. Unit tests keep no state.
+          isolate: false,
           include: ['{packages,services,demo,bench}/**/*.test.ts', 'setup/**/*.test.mjs'],
           exclude: [...exclude, '**/*.integration.test.ts'],
         },

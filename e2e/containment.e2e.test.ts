@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
 import { gunzipSync } from 'node:zlib'
-import { type Stack, startStack } from '@devbot/demo'
+import { canUseDocker, type Stack, startStack } from '@devbot/demo'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { worldOf } from './src/world.ts'
@@ -52,7 +52,7 @@ const TRAJECTORIES = [
 /** The sandbox's own loopback takes a datagram for nobody. */
 const OWN_LOOPBACK = /^udp (127\.0\.0\.1|::1):/
 
-describe('what untrusted code finds in a sandbox', () => {
+describe.skipIf(!(await canUseDocker()))('what untrusted code finds in a sandbox', () => {
   let stack: Stack
   let world: ReturnType<typeof worldOf>
   const reports: { agent?: ProbeReport; check?: ProbeReport } = {}

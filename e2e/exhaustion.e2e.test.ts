@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { type Stack, startStack } from '@devbot/demo'
+import { canUseDocker, type Stack, startStack } from '@devbot/demo'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { worldOf } from './src/world.ts'
 
@@ -46,7 +46,7 @@ const TRAJECTORIES = [
 
 const plan = (name: string, beside = '') => `---\ntest: node --version\n---\n# ${name} ${beside}\n\nreplay: ${name}\n`
 
-describe('a sandbox that uses up what it can', () => {
+describe.skipIf(!(await canUseDocker()))('a sandbox that uses up what it can', () => {
   let stack: Stack
   let world: ReturnType<typeof worldOf>
   const latenciesMs: number[] = []

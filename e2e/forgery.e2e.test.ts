@@ -1,4 +1,4 @@
-import { type Stack, startStack } from '@devbot/demo'
+import { canUseDocker, type Stack, startStack } from '@devbot/demo'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { repository, worldOf } from './src/world.ts'
 
@@ -69,7 +69,7 @@ const TRAJECTORIES = [
   },
 ]
 
-describe('an agent that forges', () => {
+describe.skipIf(!(await canUseDocker()))('an agent that forges', () => {
   let stack: Stack
   let world: ReturnType<typeof worldOf>
 

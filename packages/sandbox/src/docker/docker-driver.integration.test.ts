@@ -14,7 +14,8 @@ import {
 } from '../testing/docker-pods.ts'
 import { generous, processesWith, tarOf, text } from '../testing/make-sandbox.ts'
 import { buildTestImage, engineAnswers, ensureTestImage, removeTestImage } from '../testing/test-images.ts'
-import type { DockerDriverOptions } from './docker-driver.ts'
+import { createDockerClient } from './docker-client.ts'
+import { createDockerDriver, type DockerDriverOptions } from './docker-driver.ts'
 import type { DockerEngine } from './docker-engine.ts'
 import type { PodOwner } from './reap.ts'
 
@@ -35,7 +36,6 @@ async function cleanUp(): Promise<void> {
 
 describe('prepare where no engine answers', () => {
   it('says so, what to look at, and that it may pass', async () => {
-    const { createDockerDriver } = await import('./docker-driver.ts')
     const options = {
       instance: 'x',
       sandboxImage: 'a',
@@ -61,7 +61,6 @@ describe('prepare where no engine answers', () => {
     ).listen(0, '127.0.0.1')
     await new Promise((resolve) => old.once('listening', resolve))
     const bound = old.address()
-    const { createDockerClient } = await import('./docker-client.ts')
     const client = createDockerClient(`tcp://127.0.0.1:${bound instanceof Object ? bound.port : 0}`)
     await expect(client.connect()).rejects.toMatchObject({ category: 'sandbox', code: 'engine-too-old' })
     old.close()
@@ -189,14 +188,17 @@ describe.skipIf(!answers)('create (needs a Docker engine)', () => {
         return { refusals: async () => [refusal], close: async () => void open.pop() }
       },
     }
+    const volume = newInstance()
     // No proxy here: socat has nothing to listen with in this image, the sandbox only joins.
-    const { driver, spec, instance } = await make({ egress: { volume: newInstance(), client } })
+    const { driver, spec, instance } = await make({ egress: { volume, client } })
     await expect(driver.create(spec)).rejects.toMatchObject({ category: 'sandbox' })
     expect(open).toEqual([])
     const unanswered = { open: () => Promise.reject(new Error('the proxy does not answer')) }
-    const { driver: alone } = await make({ instance, egress: { volume: newInstance(), client: unanswered } })
+    const { driver: alone } = await make({ instance, egress: { volume, client: unanswered } })
     await expect(alone.create(spec)).rejects.toThrow('the proxy does not answer')
     expect(await thingsOf(dockerHost, instance)).toEqual(NOTHING)
+    // Without labels: the engine made it for the anchor, as compose would have.
+    await createDockerClient(dockerHost).removeVolume(volume)
   })
 })
 
@@ -249,7 +251,6 @@ describe.skipIf(!answers)('reap (needs a Docker engine)', () => {
   it('removes a volume that lost its containers', async () => {
     const { driver, spec, instance } = await make()
     await driver.create({ ...spec, treeBytes: spec.limits.diskBytes })
-    const { createDockerClient } = await import('./docker-client.ts')
     const client = createDockerClient(dockerHost)
     for (const { id } of (await thingsOf(dockerHost, instance)).containers) await client.removeContainer(id)
     const { driver: muchLater } = await make({ instance, isLive: async () => false, now: later(60_000) })

@@ -250,7 +250,7 @@ describe.skipIf(!answers)('a process in a sandbox (needs a Docker engine)', () =
     // One by one: each process whose user is not the sandbox's.
     const killed = await out(
       sandbox,
-      'for process in /proc/[0-9]*; do if [ "$(stat -c %u $process)" = 65533 ]; then kill -9 ${process#/proc/} 2>&1 && echo killed; fi; done; echo end',
+      'for process in $(ls -d /proc/[0-9]*); do if [ "$(stat -c %u $process)" = 65533 ]; then kill -9 $(basename $process) 2>&1 && echo killed; fi; done; echo end',
     )
     expect(killed.match(/not permitted/g)?.length).toBe(2)
     expect(killed).not.toContain('killed')
