@@ -12,6 +12,7 @@ export default defineConfig({
           name: 'unit',
           // One set of modules for all files of a process: loading them was half of the time. Unit tests keep no state.
           isolate: false,
+          maxWorkers: 2,
           include: ['{packages,services,demo,bench}/**/*.test.ts', 'setup/**/*.test.mjs'],
           exclude: [...exclude, '**/*.integration.test.ts'],
         },

@@ -1,12 +1,14 @@
 import { execFileSync } from 'node:child_process'
 import { lookup } from 'node:dns/promises'
+import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { networkRefusalSchema, type Task } from '@devbot/contracts'
 import { canUseDocker, type Stack, startStack } from '@devbot/demo'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { allowedAttempts, type Refused, type Registry, refusedAttempts } from './src/probes/egress-attempts.ts'
+import { allowedAttempts, type Refused, refusedAttempts, type Targets } from './src/probes/egress-attempts.ts'
 import { readProbe } from './src/probes/read-probe.ts'
 import { worldOf } from './src/world.ts'
 
@@ -60,8 +62,10 @@ const trajectoryFor = (input: Input) => ({
 })
 const PLAN = '---\ntest: node egress-probe.mjs\n---\n# Probe\n\nreplay: probe\n'
 
+type Registry = Omit<Targets, 'insidePort'> & { readonly addresses: readonly string[]; readonly url: string }
+
 /** The registry of this machine's own configuration; its name appears in no file. */
-async function findRegistry(): Promise<Registry & { readonly addresses: readonly string[]; readonly url: string }> {
+async function findRegistry(): Promise<Registry> {
   const configured = execFileSync('npm', ['config', 'get', 'registry'], {
     cwd: root,
     encoding: 'utf8',
@@ -104,25 +108,33 @@ const KINDS = ['agent', 'check'] as const
 
 describe.skipIf(!(await canUseDocker()))('the way out of a sandbox', () => {
   const parts = new AsyncDisposableStack()
-  let registry: Awaited<ReturnType<typeof findRegistry>>
+  let targets: Targets
+  let insideConnections = 0
   let refused: readonly Refused[]
   let open: Probed
   let closed: Probed
 
   beforeAll(async () => {
-    registry = await findRegistry()
-    refused = refusedAttempts(registry)
+    const registry = await findRegistry()
+    const inside = createServer(() => {
+      insideConnections += 1
+    }).listen(0)
+    parts.defer(() => void inside.close())
+    await once(inside, 'listening')
+    const insidePort = z.object({ port: z.number() }).parse(inside.address()).port
+    targets = { ...registry, insidePort }
+    refused = refusedAttempts(targets)
     const { host, port, address, addresses } = registry
     const names = [host, 'example.com']
     const starts = [
       startStack({
         sandbox: 'docker',
         // A registry inside a company, or on a development machine, may have an address that is not public.
-        egressAllow: [`${host}:${port}`, ...addresses.map((one) => `${one}:${port}`), 'localhost'],
+        egressAllow: [`${host}:${port}`, ...addresses.map((one) => `${one}:${port}`), `localhost:${insidePort}`],
         trajectories: [
           trajectoryFor({
             url: registry.url,
-            attempts: [...allowedAttempts(registry), ...refused],
+            attempts: [...allowedAttempts(targets), ...refused],
             direct: [`${address}:${port}`, '1.1.1.1:443', '169.254.169.254:80'],
             names,
           }),
@@ -151,7 +163,7 @@ describe.skipIf(!(await canUseDocker()))('the way out of a sandbox', () => {
       it('leads programs that know nothing but the proxy variables to that host, with its own certificate', () => {
         expect(open[kind].fetch).toMatch(/^left-pad@\d/)
         expect(open[kind].curl).toBe(open[kind].fetch)
-        for (const { name } of allowedAttempts(registry))
+        for (const { name } of allowedAttempts(targets))
           expect([name, open[kind].attempts[name]]).toEqual([
             name,
             { status: 'HTTP/1.1 200 Connection established', inside: 'TLS, HTTP/1.1 200 OK' },
@@ -209,6 +221,10 @@ describe.skipIf(!(await canUseDocker()))('the way out of a sandbox', () => {
   it('counts them in the pull request', async () => {
     const [pull] = await open.world.pulls()
     expect(pull?.body).toContain(`network: ${2 * refused.length} connections out of the sandboxes were refused`)
+  })
+
+  it('connects to nothing inside, not even where a listed name leads there', () => {
+    expect(insideConnections).toBe(0)
   })
 
   it('ends with its sandbox', () => {

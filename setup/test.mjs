@@ -37,9 +37,12 @@ function readTotals(path) {
 function summarise({ passed, failed, skipped }, { check, tests }) {
   for (const { fullName } of skipped) process.stdout.write(`skipped: ${fullName}\n`)
   const forbidden = process.env.CI === 'true' ? skipped.length : 0
-  const problems = failed + (check === 0 ? 0 : 1) + forbidden
+  // Something besides the tests: a setting of the runner, an error that no test caught.
+  const outside = tests !== 0 && failed === 0 ? 1 : 0
+  const problems = failed + (check === 0 ? 0 : 1) + forbidden + outside
   if (check !== 0) process.stdout.write('failed: pnpm check (format, lint, types, unused exports)\n')
+  if (outside > 0) process.stdout.write('failed: the test runner reported an error outside the tests\n')
   if (forbidden > 0) process.stdout.write('failed: in CI nothing may be skipped\n')
   process.stdout.write(`${passed} passed, ${problems} failed, ${skipped.length - forbidden} skipped\n`)
-  return problems === 0 && tests === 0 ? 0 : 1
+  return problems === 0 ? 0 : 1
 }

@@ -21,13 +21,16 @@ export type Refused = Attempt & {
   readonly allow?: string
 }
 
-export type Registry = {
+/** The one host that is allowed, and a server of this machine that nothing may reach. */
+export type Targets = {
   readonly host: string
   readonly port: number
   /** One address it resolves to; on the list, as its name is. */
   readonly address: string
   /** A package's metadata. */
   readonly path: string
+  /** Where a server listens on this machine's loopback; `localhost` with this port is on the list. */
+  readonly insidePort: number
 }
 
 const NOT_LISTED = 'not on the list'
@@ -38,7 +41,7 @@ const connectTo = (authority: string, hostHeader = authority) =>
 const get = (url: string, hostHeader: string) => `GET ${url} HTTP/1.1${CRLF}Host: ${hostHeader}${CRLF}${CRLF}`
 
 /** Spellings of the listed host that have to work. */
-export function allowedAttempts({ host, port, path }: Registry): readonly Attempt[] {
+export function allowedAttempts({ host, port, path }: Targets): readonly Attempt[] {
   return [host, host.toUpperCase()].map((spelling) => ({
     name: `allowed: ${spelling}`,
     sent: connectTo(`${spelling}:${port}`),
@@ -46,12 +49,12 @@ export function allowedAttempts({ host, port, path }: Registry): readonly Attemp
   }))
 }
 
-/** Everything that looks like the listed host and is not. `localhost` has to be on the list, too. */
-export function refusedAttempts(registry: Registry): readonly Refused[] {
-  return [...otherDestinations(registry), ...spellings(registry), ...wrongUse(registry)]
+/** Everything that looks like the listed host and is not, and every way to use that host for something else. */
+export function refusedAttempts(targets: Targets): readonly Refused[] {
+  return [...otherDestinations(targets), ...spellings(targets), ...wrongUse(targets)]
 }
 
-function otherDestinations({ host, port, address }: Registry): readonly Refused[] {
+function otherDestinations({ host, port, address, insidePort }: Targets): readonly Refused[] {
   const unlisted = (name: string, to: string, at: number, allow: string | undefined, hostHeader?: string): Refused => ({
     name,
     sent: connectTo(`${to}:${at}`, hostHeader),
@@ -70,20 +73,20 @@ function otherDestinations({ host, port, address }: Registry): readonly Refused[
     unlisted('another port', host, port + 1, `${host}:${port + 1}`),
     unlisted('the listed address on another port', address, port + 1, `${address}:${port + 1}`),
     unlisted('an address', '192.0.2.7', 443, '192.0.2.7'),
-    unlisted('this machine', '127.0.0.1', 443, undefined),
+    unlisted('this machine', '127.0.0.1', insidePort, undefined),
     unlisted('the metadata service', '169.254.169.254', 80, undefined),
     {
       name: 'a listed name with an inside address',
-      sent: connectTo('localhost:443'),
+      sent: connectTo(`localhost:${insidePort}`),
       status: 403,
       host: 'localhost',
-      port: 443,
+      port: insidePort,
       reason: /^resolves to an address that is not public \((127\.0\.0\.1|::1), loopback\)$/,
     },
   ]
 }
 
-function spellings({ host, port, address }: Registry): readonly Refused[] {
+function spellings({ host, port, address }: Targets): readonly Refused[] {
   const refused = (name: string, authority: string, reason: string, shown = authority): Refused => ({
     name,
     sent: connectTo(authority),
@@ -112,7 +115,7 @@ function spellings({ host, port, address }: Registry): readonly Refused[] {
   ]
 }
 
-function wrongUse({ host, port, address, path }: Registry): readonly Refused[] {
+function wrongUse({ host, port, address, path }: Targets): readonly Refused[] {
   const inTunnel = (name: string, reason: string, inside: Pick<Attempt, 'tls' | 'plain'>, to = host): Refused => ({
     name,
     sent: connectTo(`${to}:${port}`),

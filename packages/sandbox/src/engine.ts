@@ -1,4 +1,5 @@
 import type { Readable, Writable } from 'node:stream'
+import type { DevBotError } from '@devbot/contracts'
 import type { NetworkRefusal } from './sandbox.ts'
 
 /**
@@ -33,6 +34,8 @@ export type SandboxProcess = {
   readonly stderr: Readable
   /** The exit code (128 + number for a signal) as soon as the process ended, whatever still holds its streams. Never rejects. */
   readonly exitCode: Promise<number>
+  /** Once there is an exit code: why it tells nothing, when the connection to the process broke before its end. */
+  readonly lost?: () => DevBotError | undefined
   /** Kills it, its process group and whatever else can be found that it started; resolves when that is done. */
   kill(): Promise<void>
 }

@@ -14,7 +14,7 @@ const KILL_TIMEOUT_MS = 30_000
 
 /**
  * Runs a shell command as a process of its own. The exit code is the process's, not something read from its output.
- * Timeout and abort kill it with everything it started.
+ * Timeout and abort kill it with everything it started. Throws `process-lost` when nobody knows how it ended.
  */
 export async function runShellCommand(
   engine: SandboxEngine,
@@ -35,6 +35,8 @@ export async function runShellCommand(
       endInput(process)
       exitCode = await endOrKill(process, stopping.signal)
       await drained(process.stdout)
+      const lost = exitCode === undefined ? undefined : process.lost?.()
+      if (lost) throw lost
     }
   } finally {
     stopping.release()
@@ -49,8 +51,11 @@ export async function runShellCommand(
   }
 }
 
-/** stdout and stderr through one pipe keep their order. */
-const RUN = 'exec 2>&1 </dev/null; cd -- "$2" || exit 127; eval "$1"'
+/**
+ * stdout and stderr through one pipe keep their order. The outer shell holds it open to the end, so that streams which end
+ * earlier were cut, whatever the command does with its own.
+ */
+const RUN = 'exec 2>&1 </dev/null; cd -- "$2" || exit 127; (eval "$1"); exit $?'
 
 function stopSignal(options: ExecOptions) {
   const controller = new AbortController()

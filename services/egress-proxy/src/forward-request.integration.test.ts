@@ -90,6 +90,23 @@ describe('a plain http request with a whole URL', () => {
     ])
   })
 
+  it('stays one request when it calls its Content-Length a header between neighbours', async () => {
+    const pod = await start()
+    const body = 'GET /other HTTP/1.1\r\nHost: other.example\r\n\r\n'
+    for (const method of ['GET', 'DELETE', 'POST']) {
+      const head = `${method} http://plain.example:${port}/p HTTP/1.1\r\nHost: plain.example:${port}\r\n`
+      await askToTheEnd(
+        pod,
+        `${head}Connection: close, content-length\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+      )
+    }
+    expect(seen.map((one) => [one.method, one.url, one.body])).toEqual([
+      ['GET', '/p', body],
+      ['DELETE', '/p', body],
+      ['POST', '/p', body],
+    ])
+  })
+
   it('is checked anew on a connection that stays open, a redirect to an inside address too', async () => {
     const pod = await start()
     const socket = await connectPod(pod)

@@ -118,7 +118,7 @@ async function exchange({
     headers: [
       'host',
       hostHeaderFor(destination),
-      ...endToEnd(request.rawHeaders, ['host', 'expect']),
+      ...endToEnd(request.rawHeaders, ['host', 'expect', 'content-length']),
       ...bodyFraming(request),
     ],
   })
@@ -144,9 +144,14 @@ async function exchange({
   }
 }
 
-/** Node's parser took the body's framing off; a body without a length gets a new one. */
-function bodyFraming(request: IncomingMessage): string[] {
-  return request.headers['transfer-encoding'] === undefined ? [] : ['transfer-encoding', 'chunked']
+/**
+ * Where the body ends, always said anew by what Node's parser found: a request that names Content-Length among its
+ * Connection headers would else go on without it, and its body be read as another request, for any host behind that address.
+ */
+function bodyFraming({ headers }: IncomingMessage): string[] {
+  if (headers['transfer-encoding'] !== undefined) return ['transfer-encoding', 'chunked']
+  const length = headers['content-length']
+  return length === undefined ? [] : ['content-length', length]
 }
 
 function hostHeaderFor(destination: Destination): string {

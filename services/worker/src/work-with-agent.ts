@@ -7,6 +7,7 @@ import { createClaimJudge } from './judge-claim.ts'
 import { once } from './once.ts'
 import { openWorkspace } from './open-workspace.ts'
 import type { OwnedTask } from './own-task.ts'
+import { removeOrLeave } from './remove-or-leave.ts'
 import type { RunLog } from './run-log.ts'
 import { endingReason, sandboxEnding } from './sandbox-ending.ts'
 import { findSecrets } from './secret-search.ts'
@@ -48,7 +49,7 @@ export type WorkEnd =
  * judged, or a stop with the work so far.
  */
 export async function workWithAgent(given: WorkerDeps, owned: OwnedTask, log: RunLog, work: Work): Promise<WorkEnd> {
-  const deps = { ...given, sandboxes: collectRefusals(given.sandboxes, log, given.log) }
+  const deps = { ...given, sandboxes: removeOrLeave(collectRefusals(given.sandboxes, log, given.log), given.log) }
   const ready = once(() => readySandboxes(deps, log, owned.signal))
   const setup = createRunSetup(deps, owned, log, { ...work, environmentId: ready })
   const inSandboxes = { ...work, ready, setup }

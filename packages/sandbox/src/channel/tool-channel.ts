@@ -14,6 +14,8 @@ const START_TIMEOUT_MS = 60_000
 
 /** For the message of a server that could not start. */
 const LAST_WORDS_MS = 50
+/** A server whose connection is gone reads the end of its requests and ends by itself, in milliseconds. */
+const SERVER_END_MS = 10_000
 /** Killing one process group takes milliseconds. */
 const KILL_TIMEOUT_MS = 10_000
 
@@ -124,10 +126,15 @@ export async function openToolChannel(engine: SandboxEngine, options: ToolChanne
     void killServer(process)
   })
   void process.exitCode.then(() => end())
-  // A server that can hear or say nothing any more is of no use, whether its process has ended or somebody closed its pipes.
+  // A server that can hear or say nothing any more is of no use, whether its process has ended, somebody closed its pipes,
+  // or the connection to it broke. To kill it may mean to kill everything in the sandbox, a test that runs there for one;
+  // so that is only for a server that does not end by itself.
   const cutOff = () => {
+    if (!isOpen) return
     end()
-    void killServer(process)
+    if (process.stdin.writable) process.stdin.end()
+    const late = () => notStarted('its end did not come')
+    withDeadline(process.exitCode, SERVER_END_MS, late).catch(() => killServer(process))
   }
   process.stdin.on('error', cutOff)
   process.stdout.on('error', cutOff)

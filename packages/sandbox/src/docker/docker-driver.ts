@@ -86,7 +86,7 @@ export function createDockerDriver(options: DockerDriverOptions): SandboxDriver 
     })
     if (signal?.aborted) await sandbox[Symbol.asyncDispose]()
     assertWanted(signal)
-    return explainEnds(sandbox, engine.whyEnded)
+    return explainEnds(sandbox, engine.askWhyEnded)
   }
 
   return {

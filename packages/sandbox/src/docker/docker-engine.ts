@@ -1,7 +1,9 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { DevBotError, SANDBOX_PATHS, SANDBOX_USER } from '@devbot/contracts'
 import type { SandboxEngine } from '../engine.ts'
 import type { NetworkRefusal } from '../sandbox.ts'
 import type { ContainerState, DockerClient } from './docker-client.ts'
+import { isAbsent, isPassing } from './engine-error.ts'
 import { inSandbox } from './enter-sandbox.ts'
 import { createExecProcess } from './exec-process.ts'
 import { killEverything } from './kill-all.ts'
@@ -11,6 +13,8 @@ export type DockerEngine = SandboxEngine & {
   networkRefusals(): Promise<readonly NetworkRefusal[]>
   /** Why the sandbox can be used no more; undefined while it can, or when the engine cannot be asked. */
   whyEnded(): Promise<DevBotError | undefined>
+  /** The same, but throws when the engine cannot be asked. */
+  askWhyEnded(): Promise<DevBotError | undefined>
   /** Ends it for this reason: everything in it is killed, and every later call throws the reason. */
   end(reason: DevBotError): Promise<void>
 }
@@ -26,13 +30,17 @@ export function createDockerEngine({ client, pod }: DockerEngineOptions): Docker
     return (await client.inspectContainer(pod.sandboxId))?.running ?? false
   }
 
-  async function whyEnded(): Promise<DevBotError | undefined> {
+  async function askWhyEnded(): Promise<DevBotError | undefined> {
     if (ended) return ended
+    const state = await client.inspectContainer(pod.sandboxId)
+    if (state?.running) return undefined
+    ended ??= endReason(state)
+    return ended
+  }
+
+  async function whyEnded(): Promise<DevBotError | undefined> {
     try {
-      const state = await client.inspectContainer(pod.sandboxId)
-      if (state?.running) return undefined
-      ended ??= endReason(state)
-      return ended
+      return await askWhyEnded()
     } catch {
       return undefined // who asks has an error of its own to tell, of the same engine
     }
@@ -43,9 +51,13 @@ export function createDockerEngine({ client, pod }: DockerEngineOptions): Docker
   let killing: Promise<void> = Promise.resolve()
 
   async function killEverythingNow(): Promise<void> {
-    const reason = await whyEnded()
+    // An engine that is away says nothing of the sandbox, which may well be used when it is back.
+    const reason = await askWhyEnded()
     if (reason) throw reason
-    const killed = await killEverything(client, pod.sandboxId).catch(() => false)
+    const killed = await killEverything(client, pod.sandboxId).catch(async (error: unknown) => {
+      if (isPassing(error)) throw (await whyEnded()) ?? error
+      return false
+    })
     if (killed) return
     await engine.end((await whyEnded()) ?? notStopped())
     throw ended ?? notStopped()
@@ -65,7 +77,8 @@ export function createDockerEngine({ client, pod }: DockerEngineOptions): Docker
     async start(argv) {
       if (ended) throw ended
       try {
-        const execId = await client.createExec(pod.sandboxId, { argv: inSandbox(argv), user: SANDBOX_USER })
+        const body = { argv: inSandbox(argv), user: SANDBOX_USER }
+        const execId = await oncePresent(() => client.createExec(pod.sandboxId, body))
         const stream = await client.startExec(execId)
         // Read only now: a kill that came while it was being started may have missed it.
         const killsBefore = kills
@@ -95,6 +108,7 @@ export function createDockerEngine({ client, pod }: DockerEngineOptions): Docker
 
     networkRefusals: async () => (await pod.egress?.refusals()) ?? [],
     whyEnded,
+    askWhyEnded,
 
     async end(reason) {
       ended ??= reason
@@ -102,6 +116,21 @@ export function createDockerEngine({ client, pod }: DockerEngineOptions): Docker
     },
   }
   return engine
+}
+
+/** docker-gate is there again two seconds after it was restarted, an engine after some more. */
+const ABSENT = { patienceMs: 20_000, lookEveryMs: 500 }
+
+/** A run that has cost much does not end because docker-gate is restarted in the middle of it. */
+async function oncePresent<T>(ask: () => Promise<T>): Promise<T> {
+  for (const until = performance.now() + ABSENT.patienceMs; ; ) {
+    try {
+      return await ask()
+    } catch (error) {
+      if (!isAbsent(error) || performance.now() > until) throw error
+      await delay(ABSENT.lookEveryMs)
+    }
+  }
 }
 
 /** 128 + SIGKILL, which is what the kernel sends where memory is short. */

@@ -35,6 +35,20 @@ function unreachable(what: string, error: unknown, dockerHost: string): DevBotEr
   })
 }
 
+/** Whether this is the engine being away or failing, which may pass. */
+export function isPassing(error: unknown): boolean {
+  return error instanceof DevBotError && error.details.passing === true
+}
+
+/** What a Unix socket or a port answers while nobody listens there: nothing was sent. */
+const NOBODY_LISTENS: readonly unknown[] = ['ECONNREFUSED', 'ENOENT']
+
+/** Whether nobody was there to be asked, as while docker-gate or the engine starts anew. What was to be done was not begun. */
+export function isAbsent(error: unknown): boolean {
+  const cause = error instanceof DevBotError ? error.cause : undefined
+  return cause instanceof Error && 'code' in cause && NOBODY_LISTENS.includes(cause.code)
+}
+
 /** Whether the engine said with this error that the thing does not exist. */
 export function isNotFound(error: unknown): boolean {
   return engineStatus(error) === 404

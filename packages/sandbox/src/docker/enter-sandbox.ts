@@ -5,7 +5,7 @@ const LINKS = `${SANDBOX_PATHS.root}/bin`
 
 /**
  * Every process of a sandbox starts through this shell, which then becomes it. The first one makes the folders. A shell in
- * between also gives 127 for a program that does not exist, where engines differ.
+ * between also gives 127 for a program that does not exist, where engines differ. It is the image's own, by its path.
  */
 const ENTER = `
 if [ -d ${LINKS} ]; then PATH=$PATH:${LINKS}; fi
@@ -22,5 +22,5 @@ exec "$@"`
 
 /** The argument list that runs `argv` in the workspace. */
 export function inSandbox(argv: readonly string[]): readonly string[] {
-  return ['sh', '-c', ENTER, 'sh', ...argv]
+  return ['/bin/sh', '-c', ENTER, 'sh', ...argv]
 }

@@ -1,5 +1,6 @@
 import { type Duplex, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { DevBotError } from '@devbot/contracts'
 import type { SandboxProcess } from '../engine.ts'
 import { createDemultiplexer } from './demultiplex.ts'
 import type { DockerClient } from './docker-client.ts'
@@ -13,8 +14,8 @@ const FIRST_LOOK_MS = 5
  * first often, for a command that runs long less and less. One look costs a millisecond.
  */
 const LOOK_MS = { shortest: 200, longest: 2_000, shareOfAge: 0.1 }
-/** Looks in a row that the engine did not answer, at two seconds each: after a minute nobody waits any more. */
-const MAX_UNANSWERED_LOOKS = 30
+/** How long the engine may answer no look, or refuse them all: a restart takes seconds. Then nobody waits any more. */
+const MAX_UNANSWERED_MS = 60_000
 
 type ExecProcessInput = {
   readonly client: DockerClient
@@ -32,16 +33,19 @@ export function createExecProcess(input: ExecProcessInput): SandboxProcess {
   const streamsEnded = Promise.withResolvers<void>()
   const stdin = createInput(stream)
   let hasEnded = false
+  let lost: DevBotError | undefined
 
   // However the stream ends, the process's exit code tells how it went.
   pipeline(stream, demultiplexer.input, { end: true })
     .catch(() => undefined)
     .finally(() => streamsEnded.resolve())
 
-  const exitCode = waitForExit(input, streamsEnded.promise).finally(() => {
+  const exitCode = waitForExit(input, streamsEnded.promise).then((end) => {
     hasEnded = true
+    lost = end.lost
     // Nobody reads it any more.
     if (!stdin.writableFinished) stdin.destroy(brokenPipe())
+    return end.exitCode
   })
 
   return {
@@ -49,6 +53,7 @@ export function createExecProcess(input: ExecProcessInput): SandboxProcess {
     stdout: demultiplexer.stdout,
     stderr: demultiplexer.stderr,
     exitCode,
+    lost: () => lost,
     async kill() {
       if (hasEnded) return
       // What cannot be killed ends with its container, and the next call says so.
@@ -78,14 +83,17 @@ function createInput(stream: Duplex): Writable {
   return input
 }
 
-async function waitForExit(input: ExecProcessInput, streamsEnded: Promise<void>): Promise<number> {
+type End = { readonly exitCode: number; readonly lost?: DevBotError }
+
+async function waitForExit(input: ExecProcessInput, streamsEnded: Promise<void>): Promise<End> {
   const startedAt = performance.now()
   let ended = false
   void streamsEnded.then(() => {
     ended = true
   })
   let afterEndMs = FIRST_LOOK_MS
-  let unanswered = 0
+  let answeredAt = startedAt
+  let ranOn = false
   for (;;) {
     if (ended) {
       await delayed(afterEndMs)
@@ -94,9 +102,17 @@ async function waitForExit(input: ExecProcessInput, streamsEnded: Promise<void>)
       await Promise.race([streamsEnded, delayed(lookAfterMs(startedAt))])
     }
     const looked = await look(input, afterEndMs > LOOK_MS.shortest)
-    unanswered = looked === 'no-answer' ? unanswered + 1 : 0
-    if (typeof looked === 'number') return looked
-    if (unanswered >= MAX_UNANSWERED_LOOKS) return KILLED_EXIT_CODE
+    if (typeof looked === 'number') {
+      // Its streams had ended before it did, so they were cut: what it wrote then failed, and may be all that failed.
+      const wasCut = ranOn && looked !== 0
+      return { exitCode: looked, ...(wasCut && { lost: processLost('the connection to it broke', false) }) }
+    }
+    ranOn ||= afterEndMs > LOOK_MS.shortest
+    if (looked === 'running') {
+      answeredAt = performance.now()
+    } else if (performance.now() - answeredAt > MAX_UNANSWERED_MS) {
+      return { exitCode: KILLED_EXIT_CODE, lost: processLost('the engine did not answer for a minute', true) }
+    }
   }
 }
 
@@ -113,7 +129,7 @@ async function look({ client, execId, isRunning }: ExecProcessInput, doubt: bool
     if (!exec.running) return exec.exitCode ?? KILLED_EXIT_CODE
     return doubt && !(await isRunning()) ? KILLED_EXIT_CODE : 'running'
   } catch {
-    return 'no-answer' // an engine that is away for a moment; the looks are counted
+    return 'no-answer' // an engine that is away for a moment; the time is counted
   }
 }
 
@@ -122,6 +138,15 @@ function delayed(ms: number): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>()
   setTimeout(resolve, ms).unref()
   return promise
+}
+
+function processLost(why: string, passing: boolean): DevBotError {
+  return new DevBotError({
+    category: 'sandbox',
+    code: 'process-lost',
+    message: `Nobody knows how a process of the sandbox ended: ${why}. Was the Docker engine or docker-gate restarted?`,
+    details: { passing },
+  })
 }
 
 function brokenPipe(cause?: unknown): Error {

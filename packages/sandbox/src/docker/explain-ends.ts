@@ -9,13 +9,14 @@ const LOOKS_MS = [0, 50, 200] as const
 
 /**
  * The same sandbox, but where its whole container was ended (memory, disk, lifetime), whatever was under way throws that
- * reason instead of what it looked like from near: a killed command, a broken stream.
+ * reason instead of what it looked like from near: a killed command, a broken stream. `askWhyEnded` throws when the engine
+ * cannot be asked: then a command that looks killed is no result, for nobody knows how it ended.
  */
-export function explainEnds(sandbox: Sandbox, whyEnded: () => Promise<DevBotError | undefined>): Sandbox {
+export function explainEnds(sandbox: Sandbox, askWhyEnded: () => Promise<DevBotError | undefined>): Sandbox {
   async function reason(): Promise<DevBotError | undefined> {
     for (const waitMs of LOOKS_MS) {
       await delay(waitMs)
-      const found = await whyEnded()
+      const found = await askWhyEnded()
       if (found) return found
     }
     return undefined
@@ -24,7 +25,8 @@ export function explainEnds(sandbox: Sandbox, whyEnded: () => Promise<DevBotErro
   function explained<A extends unknown[], R>(method: (...input: A) => Promise<R>, looksEnded?: (result: R) => boolean) {
     return async (...input: A): Promise<R> => {
       const result = await method(...input).catch(async (error: unknown) => {
-        throw (categoryOf(error) === 'sandbox' ? await reason() : undefined) ?? error
+        // An engine that cannot be asked is the same one that this error tells of.
+        throw (categoryOf(error) === 'sandbox' ? await reason().catch(() => undefined) : undefined) ?? error
       })
       const found = looksEnded?.(result) ? await reason() : undefined
       if (found) throw found

@@ -7,26 +7,34 @@ import { buildTestImage, engineAnswers, removeTestImage } from '../testing/test-
 const dockerHost = process.env.DOCKER_HOST ?? 'unix:///var/run/docker.sock'
 const image = `devbot-test-own-path:${randomBytes(4).toString('hex')}`
 
-describe.skipIf(!(await engineAnswers(dockerHost)))('killing everything where the image looks for programs in home', () => {
-  beforeAll(() => buildTestImage(dockerHost, image, ['ENV PATH=/sandbox/home/.local/bin:/usr/local/bin:/usr/bin:/bin']))
-  afterAll(() => removeTestImage(dockerHost, image))
+describe.skipIf(!(await engineAnswers(dockerHost)))(
+  'killing everything where the image looks for programs in home',
+  () => {
+    beforeAll(() =>
+      buildTestImage(dockerHost, image, ['ENV PATH=/sandbox/home/.local/bin:/usr/local/bin:/usr/bin:/bin']),
+    )
+    afterAll(() => removeTestImage(dockerHost, image))
 
-  it('runs no shell of the sandbox, neither to kill nor as the keeper, and leaves nothing running', async () => {
-    const { driver, instance, spec } = await makeDockerDriver(dockerHost, { sandboxImage: image })
-    try {
-      await using sandbox = await driver.create(spec)
-      await sandbox.importTree(tarOf({ 'a.txt': 'a' }))
-      const planted = await sandbox.exec(PLANT_SHELL, generous)
-      expect(planted.exitCode, text(planted)).toBe(0)
-      const change = await sandbox.exportChange({ maxFiles: 100, maxBytes: 1e6 })
-      expect(change.entries.map(({ path }) => path)).toEqual(['started'])
-      const left = await sandbox.exec('sleep 0.5; ls; cat /proc/[0-9]*/cmdline | tr "\\0" " " | grep -c "[s]leep 98765"', generous)
-      expect(text(left)).toBe('a.txt\nstarted\n0\n')
-    } finally {
-      await removeInstance(dockerHost, instance)
-    }
-  })
-})
+    it('runs no shell of the sandbox, neither to kill nor as the keeper, and leaves nothing running', async () => {
+      const { driver, instance, spec } = await makeDockerDriver(dockerHost, { sandboxImage: image })
+      try {
+        await using sandbox = await driver.create(spec)
+        await sandbox.importTree(tarOf({ 'a.txt': 'a' }))
+        const planted = await sandbox.exec(PLANT_SHELL, generous)
+        expect(planted.exitCode, text(planted)).toBe(0)
+        const change = await sandbox.exportChange({ maxFiles: 100, maxBytes: 1e6 })
+        expect(change.entries.map(({ path }) => path)).toEqual(['started'])
+        const left = await sandbox.exec(
+          'sleep 0.5; ls; cat /proc/[0-9]*/cmdline | tr "\\0" " " | grep -c "[s]leep 98765"',
+          generous,
+        )
+        expect(text(left)).toBe('a.txt\nstarted\n0\n')
+      } finally {
+        await removeInstance(dockerHost, instance)
+      }
+    })
+  },
+)
 
 /** A shell that says whoever runs it, does not kill, and a process that has to be gone. */
 const PLANT_SHELL = `

@@ -8,15 +8,18 @@ const MAX_ATTEMPTS = 5
 /** Starting a process in a container takes 80 ms, on a machine with a fork bomb a second. */
 const ATTEMPT_TIMEOUT_MS = 10_000
 
-/** One system call ends all that its user may signal, at once, and so everything but the keepers. */
-const KILL = ['sh', '-c', 'kill -9 -1'] as const
+/**
+ * One system call ends all that its user may signal, at once, and so everything but the keepers. The shell is named by its
+ * path: an image may look for programs in the sandbox's home first (ours does), and find a shell there that does not kill.
+ */
+const KILL = ['/bin/sh', '-c', 'kill -9 -1'] as const
 /**
  * Ends with 3 when a process is there that is no keeper's and no zombie, or when one was started meanwhile, which might have
  * slipped by: the last field of loadavg is the newest process id. It runs as the keeper, so that what runs in the sandbox
- * can neither trace nor end it, and starts no program itself.
+ * can neither trace nor end it, and starts no program itself, which might be one of the sandbox's.
  */
 const LOOK = [
-  'sh',
+  '/bin/sh',
   '-c',
   `left=0
 read -r _ _ _ _ newest </proc/loadavg

@@ -94,7 +94,7 @@ export async function watchDisk({ client, anchorId, diskBytes, onFull }: WatchIn
 const FIGURES = `while stat -f -c '%S %b %f %c %d' ${SANDBOX_PATHS.root}; do sleep 1; done`
 
 async function startWatcher(client: DockerClient, anchorId: string): Promise<SandboxProcess> {
-  const execId = await client.createExec(anchorId, { argv: ['sh', '-c', FIGURES], user: SANDBOX_USER })
+  const execId = await client.createExec(anchorId, { argv: ['/bin/sh', '-c', FIGURES], user: SANDBOX_USER })
   const stream = await client.startExec(execId)
   const isRunning = async () => (await client.inspectContainer(anchorId))?.running ?? false
   return createExecProcess({ client, execId, stream, isRunning, kill: async () => void stream.destroy() })
@@ -112,7 +112,7 @@ export function parseFigures(line: string): DiskUse | undefined {
 const COUNT = `du -skx ${SANDBOX_PATHS.root} 2>/dev/null; find ${SANDBOX_PATHS.root} -xdev 2>/dev/null | wc -l`
 
 async function countOwn(client: DockerClient, anchorId: string): Promise<DiskUse | undefined> {
-  const argv = ['sh', '-c', COUNT]
+  const argv = ['/bin/sh', '-c', COUNT]
   const counted = await runInContainer({
     client,
     containerId: anchorId,

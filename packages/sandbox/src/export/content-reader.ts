@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { SandboxEngine } from '../engine.ts'
 import { transfer } from '../run-process.ts'
 import { createCollector } from './collect-output.ts'
-import { changeTooLarge, listingTooLarge, MAX_LISTING_BYTES, SCAN_TIMEOUT_MS } from './limits.ts'
+import { assertListable, changeTooLarge, listingTooLarge, MAX_LISTING_BYTES, SCAN_TIMEOUT_MS } from './limits.ts'
 import { bodyBytes, readTar } from './read-tar.ts'
 import type { ListedFile } from './workspace-listing.ts'
 import type { ReadContent, WorkspaceReader } from './workspace-reader.ts'
@@ -66,6 +66,7 @@ async function listNames(engine: SandboxEngine): Promise<Map<string, ListedFile>
 }
 
 function parseNames(output: Buffer): Map<string, ListedFile> {
+  assertListable(output)
   const listing = new Map<string, ListedFile>()
   const kinds: ListedFile['kind'][] = ['file', 'link', 'other']
   let kind = kinds.shift()

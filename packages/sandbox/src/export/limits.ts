@@ -1,7 +1,12 @@
 import { DevBotError } from '@devbot/contracts'
 
-/** 64 MiB of names is half a million paths: far more than a change or an installed dependency tree has. */
+/** Far more than a change or an installed dependency tree has. */
 export const MAX_LISTING_BYTES = 64 * 1024 * 1024
+/**
+ * As many paths as that many bytes hold of an ordinary tree. A sandbox can print far more short ones, and millions of them
+ * would fill this process's memory, or keep it busy for longer than its lease on the task lasts.
+ */
+const MAX_LISTING_PATHS = 500_000
 /** One scan of 5,000 files takes 15 ms; this is for a machine under full load and for a sandbox that resists. */
 export const SCAN_TIMEOUT_MS = 120_000
 
@@ -11,5 +16,16 @@ export function changeTooLarge(message: string, details: Readonly<Record<string,
 }
 
 export function listingTooLarge(): DevBotError {
-  return changeTooLarge(`The workspace holds more paths than can be listed (${MAX_LISTING_BYTES} bytes of names).`)
+  return changeTooLarge(
+    `The workspace holds more paths than can be listed (${MAX_LISTING_PATHS} paths, ${MAX_LISTING_BYTES} bytes of names).`,
+  )
+}
+
+/** Before a listing of names with a zero byte after each is taken apart. Throws `change-too-large`. */
+export function assertListable(listing: Buffer): void {
+  let paths = 0
+  for (let at = listing.indexOf(0); at !== -1; at = listing.indexOf(0, at + 1)) {
+    paths += 1
+    if (paths > MAX_LISTING_PATHS) throw listingTooLarge()
+  }
 }

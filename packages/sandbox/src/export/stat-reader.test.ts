@@ -33,6 +33,13 @@ describe('parseStatListing', () => {
     expect(() => parseStatListing(Buffer.from(line('a').slice(0, -1)))).toThrow(failure)
     expect(() => parseStatListing(Buffer.from('hello\0'))).toThrow(failure)
   })
+
+  it('refuses more paths than any tree has, before it takes them apart', () => {
+    const paths = Array.from({ length: 500_001 }, (_, number) => `f 0 1 0 0 0 0 ./${number.toString(36)}\0`)
+    const failure = expect.objectContaining({ code: 'change-too-large' })
+    expect(() => parseStatListing(Buffer.from(paths.join('')))).toThrow(failure)
+    expect(parseStatListing(Buffer.from(paths.slice(0, 1000).join(''))).size).toBe(1000)
+  })
 })
 
 describe('compareListings', () => {

@@ -3,7 +3,7 @@ import { DevBotError } from '@devbot/contracts'
 import type { SandboxEngine } from '../engine.ts'
 import { transfer } from '../run-process.ts'
 import { createCollector } from './collect-output.ts'
-import { changeTooLarge, listingTooLarge, MAX_LISTING_BYTES, SCAN_TIMEOUT_MS } from './limits.ts'
+import { assertListable, changeTooLarge, listingTooLarge, MAX_LISTING_BYTES, SCAN_TIMEOUT_MS } from './limits.ts'
 import { bodyBytes, readTar } from './read-tar.ts'
 import type { ListedFile, WorkspaceListing } from './workspace-listing.ts'
 import type { ReadContent, WorkspaceReader } from './workspace-reader.ts'
@@ -57,6 +57,7 @@ const TAR = ['tar', '--format=gnu', '--no-recursion', '--null', '-cf', '-', '-T'
 
 /** Parses what FIND prints. Exported for its test. */
 export function parseStatListing(output: Buffer): WorkspaceListing {
+  assertListable(output)
   const listing = new Map<string, ListedFile>()
   const records = output.toString('latin1').split('\0')
   if (records.pop() !== '') throw badListing()

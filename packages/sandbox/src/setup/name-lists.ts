@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream'
 import { DevBotError } from '@devbot/contracts'
 import type { SandboxEngine } from '../engine.ts'
 import { createCollector } from '../export/collect-output.ts'
-import { listingTooLarge, MAX_LISTING_BYTES } from '../export/limits.ts'
+import { assertListable, listingTooLarge, MAX_LISTING_BYTES } from '../export/limits.ts'
 import { transfer } from '../run-process.ts'
 
 /** Unpacking gigabytes on a slow disk. */
@@ -31,6 +31,7 @@ export async function listNames(engine: SandboxEngine, input: NameListInput): Pr
 }
 
 function splitLists(output: Buffer, { lists, what }: NameListInput): readonly (readonly string[])[] {
+  assertListable(output)
   const found: string[][] = [[]]
   for (const name of output.toString('latin1').split('\0')) {
     if (name === '') found.push([])

@@ -33,7 +33,11 @@ export async function runCheck(deps: WorkerDeps, owned: OwnedTask, input: CheckI
   const { signal } = input
   const startedMs = performance.now()
   try {
-    const { command, result } = await runInFreshSandbox(deps, owned, input)
+    const { command, result } = await runInFreshSandbox(deps, owned, input).catch((error: unknown) => {
+      if (!wasLost(error) || signal.aborted) throw error
+      deps.log.warn({ taskId: owned.task.id, error }, 'a test run was lost; running it again')
+      return runInFreshSandbox(deps, owned, input)
+    })
     signal.throwIfAborted()
     return {
       command,
@@ -55,6 +59,11 @@ export async function runCheck(deps: WorkerDeps, owned: OwnedTask, input: CheckI
       treeId: input.treeId,
     }
   }
+}
+
+/** Nobody knows how it ended: the engine or docker-gate was away meanwhile. That is no verdict on the tree. */
+function wasLost(error: unknown): boolean {
+  return error instanceof DevBotError && error.code === 'process-lost'
 }
 
 /** The result of the test command, or of the setup command when that failed. */
