@@ -145,8 +145,13 @@ function tooLarge(error: unknown): Problem {
   }
 }
 
+function howTheyEnded({ timedOut, exitCode }: CheckResult): string {
+  if (timedOut) return 'ran out of time'
+  return exitCode === undefined ? 'came to no end of their own' : `failed with exit code ${exitCode}`
+}
+
 function redTests(verification: CheckResult, baseline: CheckResult | undefined): Problem {
-  const how = verification.timedOut ? 'ran out of time' : `failed with exit code ${verification.exitCode ?? 'unknown'}`
+  const how = howTheyEnded(verification)
   const output = verification.output.slice(-MAX_FEEDBACK_CHARACTERS)
   const redBefore = baseline !== undefined && !checkPassed(baseline)
   const hint = redBefore

@@ -1,5 +1,5 @@
 import { DevBotError } from '@devbot/contracts'
-import type { Sandbox, SandboxSpec } from '@devbot/sandbox'
+import type { Sandbox, SandboxDriver, SandboxSpec } from '@devbot/sandbox'
 import { expect, it } from 'vitest'
 import { removeOrLeave } from './remove-or-leave.ts'
 
@@ -12,9 +12,10 @@ function start() {
     async [Symbol.asyncDispose]() {
       throw away('it cannot be removed either')
     },
-  } as Sandbox
+  } as unknown as Sandbox
   const log = { warn: (_facts: unknown, message?: string) => void warnings.push(message ?? '') }
-  return { sandboxes: removeOrLeave({ create: async () => sandbox }, log), warnings }
+  const driver: Pick<SandboxDriver, 'create'> = { create: async () => sandbox }
+  return { sandboxes: removeOrLeave(driver, log), warnings }
 }
 
 it('keeps what was done in a sandbox that cannot be removed, and tells', async () => {

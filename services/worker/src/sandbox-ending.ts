@@ -9,9 +9,9 @@ export function sandboxEnding(error: unknown): RunOutcome | undefined {
   const { code, message } = error
   switch (code) {
     case 'sandbox-out-of-memory':
-      return { kind: 'limit-reached', limit: 'memory', detail: `${message} (SANDBOX_MEMORY)` }
+      return { kind: 'limit-reached', limit: 'memory', detail: message }
     case 'sandbox-disk-full':
-      return { kind: 'limit-reached', limit: 'disk', detail: `${message} (SANDBOX_DISK)` }
+      return { kind: 'limit-reached', limit: 'disk', detail: message }
     case 'sandbox-lifetime-over':
       return { kind: 'limit-reached', limit: 'minutes', detail: message }
     // Something in the sandbox wrote into the tool channel.

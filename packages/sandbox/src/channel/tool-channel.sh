@@ -5,7 +5,7 @@ script=$1 scratch=$2 workspace=$3 phase=$4 tag=$5 first_id=$6
 
 if [ "$phase" = start ]; then
   missing=
-  for tool in cat chmod dd env find kill mkdir mkfifo rm setsid tar wc; do
+  for tool in cat chmod dd env find kill mkdir mkfifo mv rm setsid tar wc; do
     command -v "$tool" >/dev/null 2>&1 || missing="$missing $tool"
   done
   if [ -n "$missing" ]; then

@@ -163,7 +163,7 @@ function nextSteps({ task, runs }: ReportInput): string {
     closed: 'None: the pull request was closed. Reopening it revives the task.',
     cancelled: 'None: the task was cancelled. Edit the plan to start again.',
     'no-change': 'None, if you agree that nothing had to change. Edit the plan to start again.',
-    'given-up': `Look at the branch${task.headCommitId === undefined ? '' : ` ${codeSpan(task.branch)}, which keeps the work`}, edit the plan (smaller, clearer, or with higher limits) to start again.`,
+    'given-up': `${task.headCommitId === undefined ? 'Nothing was pushed. Edit' : `Look at the branch ${codeSpan(task.branch)}, which keeps the work; edit`} the plan (smaller, clearer, or with higher limits where it set its own) to start again.`,
   }[task.status]
   const said = latestFinish(runs)?.next_steps ?? []
   return said.length === 0
