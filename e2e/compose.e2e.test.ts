@@ -1,21 +1,23 @@
-import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { once } from 'node:events'
 import { chown, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import { reportFileNameFor } from '@devbot/contracts'
 import { canUseDocker, REPOSITORY, waitFor } from '@devbot/demo'
 import { Octokit } from '@octokit/rest'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { type ComposeProject, createComposeProject, hasCompose, settingsOfTheMachine } from './src/compose-project.ts'
+import {
+  type ComposeProject,
+  createComposeProject,
+  freePort,
+  hasCompose,
+  remoteRefs,
+  settingsOfTheMachine,
+} from './src/compose-project.ts'
 import { repository } from './src/world.ts'
 
-const run = promisify(execFile)
 const demoFile = (path: string) => fileURLToPath(new URL(`../demo/${path}`, import.meta.url))
 
 const PLAN = '261122__PLAN__rounding-and-relative-times.md'
@@ -72,9 +74,14 @@ describe.skipIf(!canRun)('the compose project, from outside', () => {
     }
     project = createComposeProject({ name, machine: process.env, env })
     imagesBefore = await project.imageIds()
-    await withLogsOnFailure(project, () => project.compose('--profile', 'demo', 'up', '-d', '--build', '--wait'))
+    try {
+      await project.compose('--profile', 'demo', 'up', '-d', '--build', '--wait')
+    } catch (error) {
+      process.stderr.write(`${await project.newestLogs()}\n`)
+      throw error
+    }
     secrets = await project.secrets()
-    refsBefore = await remoteRefs()
+    refsBefore = await refsNow()
   }, 900_000)
 
   afterEach(async ({ task }) => {
@@ -83,10 +90,11 @@ describe.skipIf(!canRun)('the compose project, from outside', () => {
 
   afterAll(async () => {
     try {
-      await project?.remove()
-      await project?.giveBackNames(imagesBefore)
-      expect(await project?.leftovers()).toEqual([])
-      expect(await project?.sandboxes()).toEqual([])
+      // Nothing was started when even its settings could not be found.
+      if (project === undefined) return
+      await project.remove()
+      expect([...(await project.leftovers()), ...(await project.sandboxes())]).toEqual([])
+      await project.giveBackNames(imagesBefore)
     } finally {
       await rm(folder, { recursive: true, force: true })
     }
@@ -114,6 +122,7 @@ describe.skipIf(!canRun)('the compose project, from outside', () => {
     return found
   }
 
+  const refsNow = () => remoteRefs(`${githubUrl}/${REPOSITORY}.git`, token('ada'), process.env)
   const noSandboxLeft = () =>
     waitFor('the sandboxes to be gone', async () => (await project.sandboxes()).length === 0, {
       ...waiting,
@@ -139,21 +148,6 @@ describe.skipIf(!canRun)('the compose project, from outside', () => {
     const ask = `process.stdout.write(await (await fetch('${githubUrl}/_local/deliveries')).text())`
     const answer = await project.compose('exec', '-T', 'local-github', 'node', '--input-type=module', '--eval', ask)
     return deliveriesSchema.parse(JSON.parse(answer))
-  }
-
-  /** Every ref of the remote, as `git ls-remote` has it over HTTP; the token is in no argument. */
-  async function remoteRefs(): Promise<ReadonlyMap<string, string>> {
-    const credentials = Buffer.from(`ada:${token('ada')}`).toString('base64')
-    const gitEnv = {
-      PATH: process.env.PATH,
-      HOME: folder,
-      GIT_CONFIG_NOSYSTEM: '1',
-      GIT_CONFIG_COUNT: '1',
-      GIT_CONFIG_KEY_0: 'http.extraHeader',
-      GIT_CONFIG_VALUE_0: `Authorization: Basic ${credentials}`,
-    }
-    const { stdout } = await run('git', ['ls-remote', `${githubUrl}/${REPOSITORY}.git`], { env: gitEnv })
-    return new Map([...stdout.matchAll(/^(\w+)\t(.+)$/gm)].map(([, id = '', ref = '']) => [ref, id]))
   }
 
   async function expectAllHealthy(services: readonly string[], oneShots: readonly string[]): Promise<void> {
@@ -268,7 +262,7 @@ describe.skipIf(!canRun)('the compose project, from outside', () => {
     })
   })
 
-  describe('a plan and a review', () => {
+  describe('a plan and a review', { timeout: 2 * WAIT_MS }, () => {
     beforeAll(async () => dropPlan(PLAN, await readFile(demoFile(`plans/${PLAN}`), 'utf8')))
 
     it('makes of a plan in the folder one pull request, and a report that belongs to the folder’s owner', async () => {
@@ -287,7 +281,7 @@ describe.skipIf(!canRun)('the compose project, from outside', () => {
       const { data: commit } = await asAda().git.getCommit({ ...repository, commit_sha: pull?.head.sha ?? '' })
       const [firstRun] = await project.runsOf((await taskOf(PLAN)).id)
       expect(firstRun?.verification?.treeId).toBe(commit.tree.sha)
-      expect(await remoteRefs()).toEqual(
+      expect(await refsNow()).toEqual(
         new Map([
           ...refsBefore,
           [`refs/heads/${pull?.head.ref}`, pull?.head.sha],
@@ -361,7 +355,7 @@ describe.skipIf(!canRun)('the compose project, from outside', () => {
     expect(others).toEqual([])
     const { data: commits } = await asAda().pulls.listCommits({ ...repository, pull_number: pull?.number ?? 0 })
     expect(commits).toHaveLength(1)
-    const branches = [...(await remoteRefs()).keys()].filter((ref) => ref.startsWith('refs/heads/agent/slow'))
+    const branches = [...(await refsNow()).keys()].filter((ref) => ref.startsWith('refs/heads/agent/slow'))
     expect(branches).toEqual([`refs/heads/${pull?.head.ref}`])
     const runs = await project.runsOf((await taskOf('slow.md')).id)
     expect(runs.length).toBeGreaterThanOrEqual(2)
@@ -393,25 +387,6 @@ describe.skipIf(!canRun)('the compose project, from outside', () => {
     expect(await project.tasks()).toEqual([])
   }, 300_000)
 })
-
-async function withLogsOnFailure(project: ComposeProject, work: () => Promise<unknown>): Promise<void> {
-  try {
-    await work()
-  } catch (error) {
-    process.stderr.write(`${await project.newestLogs()}\n`)
-    throw error
-  }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new Error('expected a port')
-  return address.port
-}
 
 function absent(error: unknown): undefined {
   if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined

@@ -1,4 +1,7 @@
 import { execFile } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -15,6 +18,8 @@ const NEEDED_OF_THE_MACHINE = ['PATH', 'HOME', 'DOCKER_HOST', 'DOCKER_CONFIG', '
 /** A first build fetches packages; every other command is done in seconds, on a busy machine in a minute. */
 const COMMAND_TIMEOUT_MS = 900_000
 const MAX_OUTPUT_BYTES = 64 * 1024 ** 2
+/** What is left for a moment of a health check that the engine gave up on a busy machine. */
+const HEALTH_CHECK_PROGRAMS = new Set(['answers-ready', 'socat'])
 
 /** The images that `--build` gives new names to. */
 const BUILT_IMAGES = ['devbot:0.1.0', 'devbot-sandbox:0.1.0'] as const
@@ -193,12 +198,15 @@ export function createComposeProject(options: {
      */
     giveBackNames: async (before: readonly (string | undefined)[]) => {
       for (const [index, image] of BUILT_IMAGES.entries()) {
-        const [old, ours] = [before[index], await imageId(docker, image)]
-        if (old === undefined || ours === undefined || ours === old || !(await isBuiltHere(docker, image, name)))
-          continue
-        await docker('tag', old, image)
+        const [old, now] = [before[index], await imageId(docker, image)]
+        // Somebody else may have built a newer one meanwhile.
+        if (old !== undefined && now !== old && (await isBuiltHere(docker, image, name)))
+          await docker('tag', old, image)
+      }
+      const nameless = ['--filter', `label=com.docker.compose.project=${name}`, '--filter', 'dangling=true']
+      for (const id of lines(await docker('images', '--quiet', '--no-trunc', ...nameless))) {
         // Refused where another stack's sandbox has been made from it meanwhile.
-        await docker('rmi', '--no-prune', ours).catch(() => undefined)
+        await docker('rmi', id).catch(() => undefined)
       }
     },
   }
@@ -208,7 +216,6 @@ async function imageId(docker: (...args: string[]) => Promise<string>, image: st
   return lines(await docker('images', '--quiet', '--no-trunc', image))[0]
 }
 
-/** Whether it is still the one with our name: somebody else may have built a newer one. */
 async function isBuiltHere(docker: (...args: string[]) => Promise<string>, image: string, project: string) {
   const label = '{{index .Config.Labels "com.docker.compose.project"}}'
   return (await docker('image', 'inspect', '--format', label, image)).trim() === project
@@ -230,7 +237,9 @@ function descendantsOfFirst(text: string): readonly ProcessStatus[] {
   for (const status of all.toSorted((one, other) => Number(one.get('Pid')) - Number(other.get('Pid')))) {
     if (wanted.has(status.get('PPid') ?? '')) wanted.add(status.get('Pid') ?? '')
   }
-  return all.filter((status) => wanted.has(status.get('Pid') ?? ''))
+  return all.filter(
+    (status) => wanted.has(status.get('Pid') ?? '') && !HEALTH_CHECK_PROGRAMS.has(status.get('Name') ?? ''),
+  )
 }
 
 /** Whether the client has a compose that understands the file. */
@@ -268,4 +277,33 @@ async function registryOfTheMachine(machine: Environment): Promise<Readonly<Reco
   ])
   const registry = fromEnvironment ?? chosen
   return registry === usual || usual === '' ? {} : { NPM_REGISTRY: registry }
+}
+
+/** Every ref of a remote, as `git ls-remote` has it over HTTP; the token is in no argument. */
+export async function remoteRefs(
+  url: string,
+  token: string,
+  machine: Environment,
+): Promise<ReadonlyMap<string, string>> {
+  const env = {
+    PATH: machine.PATH,
+    HOME: tmpdir(),
+    GIT_CONFIG_NOSYSTEM: '1',
+    GIT_CONFIG_COUNT: '1',
+    GIT_CONFIG_KEY_0: 'http.extraHeader',
+    GIT_CONFIG_VALUE_0: `Authorization: Basic ${Buffer.from(`x-access-token:${token}`).toString('base64')}`,
+  }
+  const { stdout } = await run('git', ['ls-remote', url], { env })
+  return new Map([...stdout.matchAll(/^(\w+)\t(.+)$/gm)].map(([, id = '', ref = '']) => [ref, id]))
+}
+
+/** A port of loopback that was free a moment ago. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  if (address === null || typeof address === 'string') throw new Error('expected a port')
+  return address.port
 }

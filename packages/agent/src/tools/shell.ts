@@ -11,7 +11,7 @@ const MAX_OUTPUT_BYTES = 24 * 1024
 export const shellTool = defineTool({
   name: 'shell',
   description:
-    'Runs a shell command in the workspace; directory and environment persist. No network. Output over 24 KB loses its middle.',
+    'Runs a shell command in the workspace; directory and environment persist. No network but through the proxy variables, where set. Output over 24 KB loses its middle.',
   input: z.strictObject({
     command: z.string().min(1).max(100_000),
     timeout_s: z.int().min(1).max(MAX_TIMEOUT_S).default(DEFAULT_TIMEOUT_S),

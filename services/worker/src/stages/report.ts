@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto'
-import { open, readFile, rename, rm } from 'node:fs/promises'
+import { open, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { DevBotError, reportFileNameFor, type Task } from '@devbot/contracts'
+import { DevBotError, type Task } from '@devbot/contracts'
 import type { WorkerDeps } from '../deps.ts'
 import type { OwnedTask } from '../own-task.ts'
 import { renderReport } from '../report/render-report.ts'
+import { freeReportName } from './free-report-name.ts'
 
 /** Writes the report beside the plan, for every ending and after every round, and remembers that it is up to date. */
 export async function writeTaskReport(deps: WorkerDeps, owned: OwnedTask): Promise<void> {
@@ -20,7 +21,7 @@ export async function writeTaskReport(deps: WorkerDeps, owned: OwnedTask): Promi
 async function writeReportFile(plansDirectory: string, task: Task, text: string): Promise<string> {
   const folder = join(plansDirectory, dirname(task.planPath))
   try {
-    const fileName = await freeFileName(folder, task)
+    const fileName = await freeReportName(folder, basename(task.planPath), task.id)
     await replaceFile(join(folder, fileName), text)
     return fileName
   } catch (cause) {
@@ -32,19 +33,6 @@ async function writeReportFile(plansDirectory: string, task: Task, text: string)
       cause,
     })
   }
-}
-
-/** The usual name, unless a person has a file of that name which is no report of ours: theirs is never overwritten. */
-async function freeFileName(folder: string, task: Task): Promise<string> {
-  const usual = reportFileNameFor(basename(task.planPath))
-  const there = await readFile(join(folder, usual), 'utf8').catch(missingFile)
-  if (there === undefined || /^---\r?\n[\s\S]*?^task: t[0-9a-f]{12}$/m.test(there)) return usual
-  return usual.replace(/(\.report)?\.md$/i, `.${task.id}.report.md`)
-}
-
-function missingFile(error: NodeJS.ErrnoException): undefined {
-  if (error.code === 'ENOENT') return undefined
-  throw error
 }
 
 async function replaceFile(path: string, text: string): Promise<void> {
