@@ -1,8 +1,8 @@
 import { defineConfig } from 'vitest/config'
 
 const exclude = ['**/node_modules/**', '**/.devbot/**', 'demo/sample-repository/**']
-/** Integration and end-to-end tests share two cores with real servers and child processes. */
-const realParts = { testTimeout: 60_000, hookTimeout: 60_000 }
+/** Integration and end-to-end tests share two cores with real servers and child processes, and wait for them much of the time. */
+const realParts = { testTimeout: 120_000, hookTimeout: 120_000 }
 
 export default defineConfig({
   test: {
@@ -12,20 +12,20 @@ export default defineConfig({
           name: 'unit',
           // One set of modules for all files of a process: loading them was half of the time. Unit tests keep no state.
           isolate: false,
-          maxWorkers: 2,
+          maxWorkers: 3,
           include: ['{packages,services,demo,bench}/**/*.test.ts', 'setup/**/*.test.mjs'],
           exclude: [...exclude, '**/*.integration.test.ts'],
         },
       },
-      { test: { name: 'integration', include: ['**/*.integration.test.ts'], exclude, maxWorkers: 2, ...realParts } },
+      { test: { name: 'integration', include: ['**/*.integration.test.ts'], exclude, maxWorkers: 3, ...realParts } },
       {
         test: {
           name: 'e2e',
           include: ['e2e/**/*.e2e.test.ts'],
           exclude,
-          maxWorkers: 2,
+          maxWorkers: 3,
           testTimeout: 180_000,
-          hookTimeout: 60_000,
+          hookTimeout: 180_000,
         },
       },
     ],

@@ -30,7 +30,11 @@ function describeEntry(entry: ExportedEntry): string {
 
 // The bash variant has the same find and tar as the system's.
 describe.each(processes.slice(0, 2))('exportChange with $name', exportTests)
-describe.skipIf(!docker.answers).each(docker.places)('exportChange with $name, by a Docker engine', exportTests)
+// Alpine-like and bare differ in where programs are found, which the channel's tests cover; here their tar and find count.
+describe.skipIf(!docker.answers).each(docker.places.slice(0, 2))(
+  'exportChange with $name, by a Docker engine',
+  exportTests,
+)
 
 function exportTests(place: Place): void {
   let sandbox: Sandbox
