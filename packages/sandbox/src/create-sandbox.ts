@@ -43,8 +43,6 @@ export async function createSandbox(engine: SandboxEngine, maxMinutes: number): 
 function assembleSandbox(engine: SandboxEngine, maxMinutes: number): Sandbox & { start(): Promise<void> } {
   let broken: DevBotError | undefined
   let opening: Promise<ToolChannel> | undefined
-  /** Chosen beside the channel's start: with some drivers a process of its own costs as much as either. */
-  let choosing: Promise<WorkspaceReader> | undefined
   let tree: { reader: WorkspaceReader; imported: WorkspaceListing } | undefined
   let setupKeys: ReadonlySet<string> | undefined
   let unpackedSetup: UnpackedSetup | undefined
@@ -126,6 +124,11 @@ function assembleSandbox(engine: SandboxEngine, maxMinutes: number): Sandbox & {
     }
   }
 
+  async function unpack(tar: Readable): Promise<void> {
+    await transfer(engine, { argv: UNPACK, stdin: tar, timeoutMs: IMPORT_TIMEOUT_MS, what: 'importing the tree' })
+    await delay(CLOCK_TICK_MS)
+  }
+
   function importedTree() {
     if (!tree) throw misuse('importTree has to come first')
     return tree
@@ -133,15 +136,13 @@ function assembleSandbox(engine: SandboxEngine, maxMinutes: number): Sandbox & {
 
   return {
     async start() {
-      choosing = chooseWorkspaceReader(engine)
-      await Promise.all([channel(), choosing])
+      await channel()
     },
 
     async importTree(tar: Readable) {
       assertUsable()
       if (tree) throw misuse('importTree was called twice')
-      await transfer(engine, { argv: UNPACK, stdin: tar, timeoutMs: IMPORT_TIMEOUT_MS, what: 'importing the tree' })
-      const [reader] = await Promise.all([choosing ?? chooseWorkspaceReader(engine), delay(CLOCK_TICK_MS)])
+      const [reader] = await Promise.all([chooseWorkspaceReader(engine), unpack(tar)])
       const imported = await reader.list()
       await unpackedSetup?.lay(imported)
       tree = { reader, imported }

@@ -1,3 +1,5 @@
+import { DevBotError } from '@devbot/contracts'
+import { withDeadline } from '../deadline.ts'
 import type { SandboxEngine } from '../engine.ts'
 import { createContentReader } from './content-reader.ts'
 import { createStatReader } from './stat-reader.ts'
@@ -17,6 +19,17 @@ export type ReadContent =
 const PROBE = `find . -maxdepth 0 -printf '%C@' >/dev/null 2>&1 &&
   printf './\\0' | tar --format=gnu --no-recursion --null -cf - -T - >/dev/null 2>&1`
 
+/** It takes some milliseconds; a minute is an engine or a machine that does not work. */
+const PROBE_TIMEOUT_MS = 60_000
+
+function probeTooSlow(): DevBotError {
+  return new DevBotError({
+    category: 'sandbox',
+    code: 'sandbox-transfer-failed',
+    message: `The programs of the sandbox could not be looked at within ${PROBE_TIMEOUT_MS} ms.`,
+  })
+}
+
 /** By the inode's change time where the image's find can print it (GNU), else by reading everything (busybox). */
 export async function chooseWorkspaceReader(engine: SandboxEngine): Promise<WorkspaceReader> {
   const process = await engine.start(['sh', '-c', PROBE])
@@ -24,5 +37,6 @@ export async function chooseWorkspaceReader(engine: SandboxEngine): Promise<Work
   process.stderr.resume()
   process.stdin.on('error', () => undefined) // it ends without reading
   process.stdin.end()
-  return (await process.exitCode) === 0 ? createStatReader(engine) : createContentReader(engine)
+  const exitCode = await withDeadline(process.exitCode, PROBE_TIMEOUT_MS, probeTooSlow)
+  return exitCode === 0 ? createStatReader(engine) : createContentReader(engine)
 }
