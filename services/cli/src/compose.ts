@@ -1,7 +1,6 @@
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { realpath } from 'node:fs/promises'
-import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { DevBotError } from '@devbot/contracts'
 import { composeSettings, root } from './config.ts'
@@ -38,11 +37,8 @@ export async function runInCompose(args: readonly string[]): Promise<number | un
 /** `docker`'s arguments for one command in the cli container. */
 export function composeArguments(project: string, args: readonly string[], isTerminal: boolean): readonly string[] {
   return [
+    // It runs in the checkout, where compose finds its file, and an override beside it.
     'compose',
-    '--project-directory',
-    root,
-    '--file',
-    join(root, 'docker-compose.yml'),
     '--project-name',
     project,
     '--profile',
