@@ -20,8 +20,8 @@ export const DEFAULT_LIMITS: ProxyLimits = {
   leaseMs: 60_000,
   // A worker of 64 tasks has an agent and a check sandbox each.
   maxPods: 256,
-  // As many as the anchor's forwarder has children.
-  maxConnectionsPerPod: 64,
+  // Twice what the anchor's forwarder has children: pnpm uses all 64 of those, and one that is just closing counts here.
+  maxConnectionsPerPod: 128,
   // Two descriptors each; far below what an engine gives a container.
   maxConnections: 2_048,
   headTimeoutMs: 10_000,

@@ -76,12 +76,17 @@ describe('frames forged for a call under way', () => {
       esac
     done; printf 'exit 1 0\\neof 1\\n' >$server/fd/4; sleep 929.5`
     expect(await sandbox.exec(forge, generous)).toMatchObject({ exitCode: 0 })
-    expect(processesWith('sleep 929').length).toBe(1)
+    // The forged end may be heard before the shell has started what follows it.
+    await expect.poll(() => processesWith('sleep 929').length).toBe(1)
     expect(await sh(sandbox, 'echo goes on')).toBe('goes on\n')
     await sandbox.exportChange({ maxFiles: 10, maxBytes: 1000 })
     expect(processesWith('sleep 929')).toEqual([])
   })
 })
+
+function expectViolation(error: unknown): void {
+  expect(error).toMatchObject(violation)
+}
 
 describe('floods', () => {
   it.each([
@@ -107,8 +112,9 @@ describe('floods', () => {
   it('of one payload byte by byte take no more than the payload', async () => {
     const drip = `printf 'data 1 1048576\\n'; while :; do printf x; done`
     const sandbox = await openWith(`echo ready 1; read -r line; ${drip}`)
-    const growth = await growthDuring(() => sandbox.exec('true', { timeoutMs: 3000, maxOutputBytes: 24_000 }))
-    expect(growth).toBeLessThan(100 * MIB)
+    // On a quick machine the payload is full before the deadline, and what drips on is no frame.
+    const call = () => sandbox.exec('true', { timeoutMs: 3000, maxOutputBytes: 24_000 }).catch(expectViolation)
+    expect(await growthDuring(call)).toBeLessThan(100 * MIB)
     await sandbox[Symbol.asyncDispose]()
   })
 

@@ -15,7 +15,7 @@ const START_TIMEOUT_MS = 60_000
 /** For the message of a server that could not start. */
 const LAST_WORDS_MS = 50
 /** A server whose connection is gone reads the end of its requests and ends by itself, in milliseconds. */
-const SERVER_END_MS = 10_000
+const SERVER_END_MS = 3_000
 /** Killing one process group takes milliseconds. */
 const KILL_TIMEOUT_MS = 10_000
 

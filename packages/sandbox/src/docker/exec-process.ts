@@ -55,7 +55,8 @@ export function createExecProcess(input: ExecProcessInput): SandboxProcess {
     exitCode,
     lost: () => lost,
     async kill() {
-      if (hasEnded) return
+      // To kill it is to kill everything else as well: not where it has ended meanwhile.
+      if (hasEnded || typeof (await look(input, false)) === 'number') return
       // What cannot be killed ends with its container, and the next call says so.
       await input.kill().catch(() => undefined)
       await exitCode
