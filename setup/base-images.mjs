@@ -6,6 +6,7 @@ import { aptEnvironment, makeDebianTree } from './debian-image.mjs'
 import { BASE_IMAGES } from './image-names.mjs'
 import { SetupProblem } from './problem.mjs'
 import { findProgram, root, runOrThrow, runQuietly } from './run.mjs'
+import { OVER_THE_NETWORK } from './stages.mjs'
 import { installPackages, mayInstall } from './system-programs.mjs'
 import { NODE_VERSION, nodePackageFor } from './toolchain.mjs'
 
@@ -76,19 +77,33 @@ async function buildStandIns({ missing, stages, env, names }) {
   const folder = workFolder()
   try {
     const needsDebian = !(await isLocal(names.debian, env))
-    const nodeContext = missing.includes('node') ? fetchNode(join(folder, 'node')) : undefined
+    const nodeContext = missing.includes('node')
+      ? stages.stage(
+          'node package',
+          'fetching Node and npm from the npm registry',
+          () => fetchNode(join(folder, 'node')),
+          OVER_THE_NETWORK,
+        )
+      : undefined
     // Its failure is seen below, where it is waited for.
     nodeContext?.catch(() => undefined)
     if (needsDebian)
-      await stages.stage('debian image', `building ${names.debian} (half a minute)`, () =>
-        buildDebian(folder, names, env),
+      await stages.stage(
+        'debian image',
+        `building ${names.debian} (half a minute)`,
+        () => buildDebian(mkdtempSync(join(folder, 'debian-')), names, env),
+        OVER_THE_NETWORK,
       )
     const buildEnv = { ...(await aptEnvironment()), ...env, DOCKER_BUILDKIT: '1' }
     const builds = missing
       .filter((name) => name !== 'debian')
       .map((name) =>
-        stages.stage(`${name} image`, `building ${names[name]}`, async () =>
-          buildOn({ name, names, env: buildEnv, context: name === 'node' ? await nodeContext : emptyFolder(folder) }),
+        stages.stage(
+          `${name} image`,
+          `building ${names[name]}`,
+          async () =>
+            buildOn({ name, names, env: buildEnv, context: name === 'node' ? await nodeContext : emptyFolder(folder) }),
+          OVER_THE_NETWORK,
         ),
       )
     const failed = (await Promise.allSettled(builds)).find(({ status }) => status === 'rejected')
@@ -167,7 +182,7 @@ async function fetchNode(folder) {
   ]
   await runOrThrow(`fetch ${wanted.join(' and ')} from the npm registry`, 'npm', [...args, ...wanted])
   const context = join(folder, 'context')
-  mkdirSync(context)
+  mkdirSync(context, { recursive: true })
   copyFileSync(join(folder, 'node_modules', nodePackage, 'bin', 'node'), join(context, 'node'))
   chmodSync(join(context, 'node'), 0o755)
   cpSync(join(folder, 'node_modules', 'npm'), join(context, 'npm'), { recursive: true })

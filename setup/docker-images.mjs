@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { aptEnvironment } from './debian-image.mjs'
 import { BASE_IMAGES, DEVBOT_IMAGES } from './image-names.mjs'
 import { root, runOrThrow, runQuietly } from './run.mjs'
+import { OVER_THE_NETWORK } from './stages.mjs'
 
 /**
  * Builds DevBot's images. Whether one is up to date is the builder's to say: without a change that takes a second.
@@ -28,8 +29,11 @@ export async function ensureDevBotImages({ stages, env, baseImages = BASE_IMAGES
       join(root, dockerfile),
       join(root, context),
     ]
-    await stages.stage(`${name} image`, text, () =>
-      runOrThrow(`build ${tag}`, 'docker', ['build', ...args, ...own], { env: buildEnv }),
+    await stages.stage(
+      `${name} image`,
+      text,
+      () => runOrThrow(`build ${tag}`, 'docker', ['build', ...args, ...own], { env: buildEnv }),
+      OVER_THE_NETWORK,
     )
   }
   const failed = (await Promise.allSettled(Object.entries(images).map(build))).find(

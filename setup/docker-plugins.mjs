@@ -13,6 +13,7 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { debianKeyring, debianMirror, readAptSources } from './apt-sources.mjs'
 import { findProgram, root, runOrThrow, runQuietly } from './run.mjs'
+import { OVER_THE_NETWORK } from './stages.mjs'
 import { installPackages, mayInstall } from './system-programs.mjs'
 
 /** The release whose plugins are new enough and still run on Debian 12. */
@@ -56,8 +57,11 @@ export async function ensurePlugins(stages, wanted = Object.keys(PACKAGE_OF), pl
     return {
       problem: `the Docker client lacks ${missing.join(' and ')}, and this system's packages of them are too old`,
     }
-  await stages.stage('plugins', `fetching ${missing.join(' and ')} from Debian ${RELEASE} into .devbot/`, () =>
-    fetchPlugins(missing, mirror.archive, folder, join(config, 'cli-plugins')),
+  await stages.stage(
+    'plugins',
+    `fetching ${missing.join(' and ')} from Debian ${RELEASE} into .devbot/`,
+    () => fetchPlugins(missing, mirror.archive, folder, join(config, 'cli-plugins')),
+    OVER_THE_NETWORK,
   )
   return { env: linkUserConfig(config, userConfig) }
 }

@@ -18,7 +18,7 @@ const COMMANDS = {
   test: {
     programs: ['git', 'redis-server', 'busybox', 'rg'],
     docker: { baseImages: ['node', 'debian', 'redis'], compose: true },
-    run: (tools, args) => runTests(tools, args),
+    run: (tools, args, without) => runTests(tools, args, without),
   },
   setup: {
     programs: ['git', 'redis-server'],
@@ -69,7 +69,7 @@ async function runPrepared(command, args) {
     const tools = await toolchain
     if (docker.problem !== undefined) stages.note(`sandboxes are plain processes, without isolation: ${docker.problem}`)
     stages.summarise()
-    return await command.run({ ...tools, env: { ...tools.env, ...docker.env } }, args)
+    return await command.run({ ...tools, env: { ...tools.env, ...docker.env } }, args, docker.problem)
   } finally {
     await docker.release()
   }

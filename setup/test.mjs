@@ -7,9 +7,10 @@ import { root, runToEnd } from './run.mjs'
  * nothing may be missing there.
  * @param {{ node: string, pnpm: string[], env: NodeJS.ProcessEnv }} tools
  * @param {string[]} args handed on to vitest
+ * @param {string} [withoutDocker] why there are no containers; said again at the end, next to what was skipped for it
  * @returns {Promise<number>}
  */
-export async function runTests(tools, args) {
+export async function runTests(tools, args, withoutDocker) {
   const results = join(root, '.devbot', 'test-results.json')
   mkdirSync(join(root, '.devbot'), { recursive: true })
   rmSync(results, { force: true })
@@ -18,7 +19,7 @@ export async function runTests(tools, args) {
   const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs')
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${results}`]
   const tests = await runToEnd(tools.node, [vitest, 'run', ...reporters, ...args], tools)
-  return summarise(readTotals(results), { check, tests })
+  return summarise(readTotals(results), { check, tests, withoutDocker })
 }
 
 function readTotals(path) {
@@ -29,17 +30,19 @@ function readTotals(path) {
   const withStatus = (...statuses) => outcomes.filter(({ status }) => statuses.includes(status))
   return {
     passed: withStatus('passed').length,
-    failed: withStatus('failed').length,
+    failed: withStatus('failed'),
     skipped: withStatus('pending', 'skipped', 'todo', 'disabled'),
   }
 }
 
-function summarise({ passed, failed, skipped }, { check, tests }) {
+function summarise({ passed, failed, skipped }, { check, tests, withoutDocker }) {
   for (const { fullName } of skipped) process.stdout.write(`skipped: ${fullName}\n`)
+  for (const { fullName } of failed) process.stdout.write(`failed: ${fullName}\n`)
+  if (withoutDocker !== undefined) process.stdout.write(`without Docker: ${withoutDocker}\n`)
   const forbidden = process.env.CI === 'true' ? skipped.length : 0
   // Something besides the tests: a setting of the runner, an error that no test caught.
-  const outside = tests !== 0 && failed === 0 ? 1 : 0
-  const problems = failed + (check === 0 ? 0 : 1) + forbidden + outside
+  const outside = tests !== 0 && failed.length === 0 ? 1 : 0
+  const problems = failed.length + (check === 0 ? 0 : 1) + forbidden + outside
   if (check !== 0) process.stdout.write('failed: pnpm check (format, lint, types, unused exports)\n')
   if (outside > 0) process.stdout.write('failed: the test runner reported an error outside the tests\n')
   if (forbidden > 0) process.stdout.write('failed: in CI nothing may be skipped\n')
