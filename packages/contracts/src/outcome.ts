@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { acceptanceResultSchema, concernSchema, selfReviewSchema, testEvidenceSchema } from './evidence.ts'
 import { networkRefusalSchema } from './network.ts'
 
 export const runKindSchema = z.enum(['implement', 'revise'])
@@ -89,6 +90,14 @@ export const runRecordSchema = z.object({
   treeId: z.string().optional(),
   baseline: checkResultSchema.optional(),
   verification: checkResultSchema.optional(),
+  /** Where the test command comes from: the plan, the policy, or which file of the repository suggested it. */
+  testCommandWhy: z.string().max(300).optional(),
+  /** Of the newest verification, where the runner's output was understood. */
+  evidence: testEvidenceSchema.optional(),
+  /** Of the newest verified tree. */
+  concerns: z.array(concernSchema).max(200).optional(),
+  acceptance: z.array(acceptanceResultSchema).max(50).optional(),
+  selfReview: selfReviewSchema.optional(),
   finish: finishSchema.optional(),
   /** Paths that were not taken into the change, each with its reason. */
   refusedPaths: z.array(z.object({ path: z.string(), reason: z.string() })).default([]),

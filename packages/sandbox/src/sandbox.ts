@@ -1,5 +1,5 @@
 import type { Readable, Writable } from 'node:stream'
-import type { ExecOptions, ExecResult, NetworkRefusal } from '@devbot/contracts'
+import type { ExecOptions, ExecResult, NetworkRefusal, SideService } from '@devbot/contracts'
 
 export type { NetworkRefusal } from '@devbot/contracts'
 
@@ -13,6 +13,12 @@ export type SandboxSpec = {
   readonly limits: SandboxLimits
   /** Bytes of the tree that will be imported, where known: a large one gets a workspace on disk instead of in memory. */
   readonly treeBytes?: number
+  /** The image its repository wants; SANDBOX_IMAGE when absent. */
+  readonly image?: string
+  /** Joined to the pod, and ready before anything runs in the sandbox. */
+  readonly services?: readonly SideService[]
+  /** Hosts that lead out besides EGRESS_ALLOW, in its grammar. */
+  readonly egressAllow?: readonly string[]
 }
 
 export type SandboxLimits = {

@@ -1,0 +1,87 @@
+import { z } from 'zod'
+
+/** Names of test cases that a record keeps of one kind; further ones are only counted. */
+export const MAX_LISTED_TESTS = 50
+
+const testNames = z.array(z.string().max(300)).max(MAX_LISTED_TESTS)
+
+/**
+ * What the runner's own output says of single test cases, before and after the change. It comes from inside the sandbox,
+ * so it explains a verdict; the verdict itself is the exit code.
+ */
+export const testEvidenceSchema = z.object({
+  /** Whose output was understood: `node`, `vitest`, `jest`, `pytest`, `go`, `cargo`, `junit`. */
+  runner: z.string().max(40),
+  counts: z.object({
+    /** Failed before, pass now. */
+    fixed: z.int().nonnegative(),
+    /** Pass now, and did before or are new. */
+    passed: z.int().nonnegative(),
+    /** Passed before, fail now. */
+    regressed: z.int().nonnegative(),
+    /** Failed before, fail now. */
+    alreadyBroken: z.int().nonnegative(),
+    /** New, and fail. */
+    newFailing: z.int().nonnegative(),
+    skipped: z.int().nonnegative(),
+    /** There before, and not any more. */
+    gone: z.int().nonnegative(),
+  }),
+  fixed: testNames,
+  regressed: testNames,
+  alreadyBroken: testNames,
+  newFailing: testNames,
+  gone: testNames,
+})
+export type TestEvidence = z.infer<typeof testEvidenceSchema>
+
+/** What a person should look at before merging; each keeps the pull request a draft. */
+export const concernSchema = z.object({
+  kind: z.enum([
+    'test-deleted',
+    'test-skipped',
+    'fewer-assertions',
+    'out-of-scope',
+    'acceptance-failed',
+    'lint-failed',
+  ]),
+  /** The file it is about; absent where it is about none. */
+  path: z.string().max(4096).optional(),
+  detail: z.string().max(500),
+})
+export type Concern = z.infer<typeof concernSchema>
+
+const commandEndSchema = z.object({
+  exitCode: z.int().optional(),
+  timedOut: z.boolean(),
+  durationMs: z.int().nonnegative(),
+})
+export type CommandEnd = z.infer<typeof commandEndSchema>
+
+/** An acceptance criterion of the plan and, where it has a command, how that ended on the base and on the delivered tree. */
+export const acceptanceResultSchema = z.object({
+  criterion: z.string(),
+  command: z.string().optional(),
+  before: commandEndSchema.optional(),
+  after: commandEndSchema.optional(),
+})
+export type AcceptanceResult = z.infer<typeof acceptanceResultSchema>
+
+export const reviewFindingSchema = z.object({
+  severity: z.enum(['critical', 'major', 'minor']),
+  path: z.string().max(400).optional(),
+  line: z.int().positive().optional(),
+  problem: z.string().min(1).max(2000),
+})
+export type ReviewFinding = z.infer<typeof reviewFindingSchema>
+
+/** What a fresh look at the finished change found. Prose of a model: it can send work back once, it decides nothing. */
+export const selfReviewSchema = z.object({
+  /** `not-done`: no verdict could be had (`reason` says why); the change goes on without it. */
+  verdict: z.enum(['approved', 'changes-wanted', 'not-done']),
+  reason: z.string().max(500).optional(),
+  findings: z.array(reviewFindingSchema).max(20),
+  /** Rounds of fixes that it caused. */
+  fixRounds: z.int().nonnegative(),
+})
+export type SelfReview = z.infer<typeof selfReviewSchema>
