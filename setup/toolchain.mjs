@@ -25,6 +25,8 @@ export async function ensureToolchain(stages) {
   const env = {
     ...process.env,
     PATH: [dirname(node), join(toolsFolder, 'node_modules', '.bin'), process.env.PATH].join(delimiter),
+    // What was compiled once: a service then starts with two thirds of the processor time (1.0 instead of 1.4 s).
+    NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(root, '.devbot', 'compile-cache'),
   }
   await ensureTools(stages, nodePackage)
   await ensureWorkspace(stages, node, pnpm, env)

@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { reportFileNameFor, type Task, type TaskStatus } from '@devbot/contracts'
+import { type CheckResult, reportFileNameFor, type Task, type TaskStatus } from '@devbot/contracts'
 import { type PEOPLE, REPOSITORY, type Stack, waitFor, withClone } from '@devbot/demo'
 import { Octokit } from '@octokit/rest'
 
@@ -12,6 +12,22 @@ export function worldOf(stack: Stack) {
   const as = (who: keyof typeof PEOPLE) => new Octokit({ baseUrl: stack.github.apiUrl, auth: stack.tokens[who] })
   const tasks = async () => (await stack.ledger.listTasks(1000)).map(({ task }) => task)
   const taskOf = async (planPath: string) => (await tasks()).find((task) => task.planPath === planPath)
+  /** For the message of a test that waited in vain: how the runs went, and what the replayed model refused. */
+  const howItStands = async (planPath: string) => {
+    const task = await taskOf(planPath)
+    const runs = task === undefined ? [] : ((await stack.ledger.details(task.id))?.runs ?? [])
+    const endOf = (check: CheckResult | undefined) => check && { ...check, output: check.output.slice(-1500) }
+    return {
+      task,
+      runs: runs.map((run) => ({
+        outcome: run.outcome,
+        notes: run.notes,
+        baseline: endOf(run.baseline),
+        verification: endOf(run.verification),
+      })),
+      refusedByModel: stack.model.violations().slice(-3),
+    }
+  }
   const until = (planPath: string, what: string, holds: (task: Task) => boolean, timeoutMs = 90_000) =>
     waitFor(
       `${planPath}: ${what}`,
@@ -19,7 +35,7 @@ export function worldOf(stack: Stack) {
         const task = await taskOf(planPath)
         return task !== undefined && holds(task) ? task : undefined
       },
-      { timeoutMs, otherwise: () => taskOf(planPath) },
+      { timeoutMs, otherwise: () => howItStands(planPath) },
     )
   return {
     as,

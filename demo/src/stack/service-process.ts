@@ -43,7 +43,12 @@ export async function startService(options: {
   let ports: { ops: number; http: number | undefined } = { ops: 0, http: undefined }
   const start = async () => {
     const started = spawn(process.execPath, [join(root, 'services', options.name, 'src', 'main.ts')], {
-      env: { PATH: process.env.PATH, HOME: process.env.HOME, ...options.env },
+      env: {
+        PATH: process.env.PATH,
+        HOME: process.env.HOME,
+        NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,
+        ...options.env,
+      },
       stdio: ['ignore', 'pipe', 'pipe'],
       cwd: root,
     })

@@ -34,6 +34,11 @@ const HARDENED = {
   ReadonlyPaths: expect.arrayContaining(['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger']),
 }
 
+/** A container has its image's labels, too; a base image that was made here has one of ours. */
+function withoutImageLabels(labels: Readonly<Record<string, string>> | undefined) {
+  return Object.fromEntries(Object.entries(labels ?? {}).filter(([name]) => name !== 'dev.devbot.stand-in'))
+}
+
 /**
  * The whole of an object without what says nothing: engines differ in null, empty, 0, false or absent. What is left is
  * compared as a whole, so a field that nobody thought of fails the test.
@@ -110,7 +115,7 @@ describe.skipIf(!answers).each([
         OpenStdin: false,
         StopSignal: 'SIGKILL',
       })
-      expect(inspected.Config?.Labels).toEqual(labelsOf('anchor'))
+      expect(withoutImageLabels(inspected.Config?.Labels)).toEqual(labelsOf('anchor'))
       expect(telling(inspected.HostConfig)).toEqual({
         ...HARDENED,
         NetworkMode: 'none',
@@ -139,7 +144,7 @@ describe.skipIf(!answers).each([
         OpenStdin: false,
         StopSignal: 'SIGKILL',
       })
-      expect(inspected.Config?.Labels).toEqual(labelsOf('sandbox'))
+      expect(withoutImageLabels(inspected.Config?.Labels)).toEqual(labelsOf('sandbox'))
       const tmpfsBytes = isVolume ? 67_108_864 : 268_435_456
       expect(telling(inspected.HostConfig)).toEqual({
         ...HARDENED,
