@@ -35,8 +35,8 @@ const HARDENED = {
 }
 
 /** A container has its image's labels, too; a base image that was made here has one of ours. */
-function withoutImageLabels(labels: Readonly<Record<string, string>> | undefined) {
-  return Object.fromEntries(Object.entries(labels ?? {}).filter(([name]) => name !== 'dev.devbot.stand-in'))
+function withoutImageLabels(labels: unknown) {
+  return Object.fromEntries(Object.entries(Object(labels)).filter(([name]) => name !== 'dev.devbot.stand-in'))
 }
 
 /**
