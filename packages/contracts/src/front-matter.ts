@@ -189,7 +189,7 @@ type Trouble = Pick<PlanProblem, 'problem' | 'remedy'>
 
 const nestedTooDeep: Trouble = {
   problem: `expected at most ${MAX_DEPTH} levels of nesting`,
-  remedy: 'Flatten the value; no plan key needs more than a list of keys and values.',
+  remedy: 'Flatten the value; no key needs more than a list of keys and values.',
 }
 const mergeKey: Trouble = {
   problem: 'expected plain keys, found the merge key `<<`',

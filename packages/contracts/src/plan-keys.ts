@@ -88,14 +88,20 @@ export function isPlanKey(key: string): key is PlanKey {
 /** Our longest key is 20 characters; anything much longer cannot be a misspelling of one. */
 const MAX_COMPARED_CHARACTERS = 32
 
+/** Which plan key an unknown key was probably meant to be; see `nearestKey`. */
+export function meantKey(unknownKey: string): PlanKey | undefined {
+  return nearestKey(unknownKey, KEYS)
+}
+
 /**
  * Which of our keys an unknown key was probably meant to be: the same word but for case, `-`, `_` and spaces, or at
  * most two edits away. Our four-letter keys are close to too many ordinary words (`name` is two edits from `base`), so
  * for them it is one edit or the same letters in another order.
  */
-export function meantKey(unknownKey: string): PlanKey | undefined {
+export function nearestKey<Key extends string>(unknownKey: string, keys: readonly Key[]): Key | undefined {
   if (unknownKey.length > MAX_COMPARED_CHARACTERS) return undefined
-  const ranked = KEYS.map((key) => ({ key, edits: editsBetween(unknownKey, key) }))
+  const ranked = keys
+    .map((key) => ({ key, edits: editsBetween(unknownKey, key) }))
     .filter(({ key, edits }) => edits <= allowedEdits(unknownKey, key))
     .toSorted((one, other) => one.edits - other.edits)
   return ranked[0]?.key

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { branchNameProblem } from './branch-name.ts'
+import { oneLine, repositoryPath } from './field-schemas.ts'
 import { repositoryNameSchema } from './ids.ts'
 
 /** Front matter values of `status` that start or keep work going. */
@@ -11,24 +12,9 @@ const planStatusSchema = z.enum([...RUNNING_PLAN_STATUSES, ...RESTING_PLAN_STATU
 export const prioritySchema = z.enum(['low', 'medium', 'high', 'critical'])
 export type Priority = z.infer<typeof prioritySchema>
 
-const oneLine = (maxLength: number) =>
-  z
-    .string()
-    .trim()
-    .min(1)
-    .max(maxLength)
-    .refine((text) => !/\p{Cc}/u.test(text), 'expected one line without control characters')
 const refName = oneLine(200).refine((name) => branchNameProblem(name) === undefined, {
   error: (issue) => branchNameProblem(String(issue.input)) ?? 'expected a branch name',
 })
-/** A path inside the repository: relative, with `/`, no `.` or `..` parts. */
-const repositoryPath = oneLine(400).refine(
-  (path) =>
-    !path.startsWith('/') &&
-    !path.includes('\\') &&
-    !path.split('/').some((part) => part === '' || part === '.' || part === '..'),
-  'expected a path inside the repository, like packages/api',
-)
 
 /** The front matter of a plan, key by key (DESIGN.md section 5). Everything is optional. */
 export const planFrontMatterSchema = z.object({

@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import type { FrontMatterEntry, FrontMatterValue } from './front-matter.ts'
+import { describeValue, inertDetail, plainData, valueAt } from './front-matter-value.ts'
 import { inertText } from './inert-text.ts'
 import { type PlanFrontMatter, planFrontMatterSchema } from './plan.ts'
 import { isPlanKey, meantKey, nearestWord, PLAN_KEYS, type PlanKey, type PlanKeyRule } from './plan-keys.ts'
@@ -112,34 +113,6 @@ function criterion(value: FrontMatterValue): unknown {
   return value.kind === 'scalar' ? { criterion: value.text } : plainData(value)
 }
 
-/** Lists and maps as data; scalars as text, as written. An own property named like a prototype stays one. */
-function plainData(value: FrontMatterValue): unknown {
-  switch (value.kind) {
-    case 'empty':
-      return undefined
-    case 'scalar':
-      return value.text
-    case 'list':
-      return value.items.map(plainData)
-    case 'map':
-      return Object.fromEntries(value.entries.map((entry) => [entry.key, plainData(entry.value)]))
-  }
-}
-
-/** The value an issue speaks of, as deep as its path can be followed. */
-function valueAt(value: FrontMatterValue, path: readonly PropertyKey[]): FrontMatterValue {
-  const [step, ...rest] = path
-  if (value.kind === 'list' && typeof step === 'number') {
-    const item = value.items[step]
-    return item === undefined ? value : valueAt(item, rest)
-  }
-  if (value.kind === 'map') {
-    const entry = value.entries.find(({ key }) => key === step)
-    return entry === undefined ? value : valueAt(entry.value, rest)
-  }
-  return value
-}
-
 function problemFor(
   key: PlanKey,
   rule: PlanKeyRule,
@@ -153,30 +126,9 @@ function problemFor(
     field: key,
     // An entry's own line when the whole value is meant: a block value starts below its key.
     line: at === entry.value && at.kind !== 'scalar' ? entry.line : at.line,
-    problem: `expected ${rule.expected}, found ${describe(at)}${detail}`,
+    problem: `expected ${rule.expected}, found ${describeValue(at)}${detail}`,
     remedy: `Write \`${key}\` like the line below${rule.choices === undefined ? '' : ', with the word you mean'}, or leave it out.`,
     paste: `${key}: ${suggestion(rule, at)}`,
-  }
-}
-
-function inertDetail(message: string): string {
-  return message.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}`]/gu, '?').slice(0, 200)
-}
-
-function describe(value: FrontMatterValue): string {
-  switch (value.kind) {
-    case 'empty':
-      return 'nothing'
-    case 'scalar':
-      return typeof value.value === 'string'
-        ? `\`${inertText(value.text)}\`${value.text.length > 60 ? ` (${value.text.length} characters)` : ''}`
-        : `the ${typeof value.value} \`${inertText(value.text)}\``
-    case 'list':
-      return value.items.length === 0 ? 'an empty list' : `a list of ${value.items.length}`
-    case 'map':
-      return value.entries.length === 0
-        ? 'an empty map'
-        : `keys and values (${inertText(value.entries.map((entry) => entry.key).join(', '))})`
   }
 }
 
