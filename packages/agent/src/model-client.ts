@@ -72,7 +72,10 @@ export type ModelRequest = {
   readonly tools: readonly ToolOffer[]
   readonly messages: readonly ModelMessage[]
   readonly signal: AbortSignal
-  readonly onFailedAttempt?: (attempt: FailedAttempt) => void
+  /** Ceiling of this reply, thinking included; the client's own when absent or larger. */
+  readonly maxOutputTokens?: number
+  /** Awaited before the wait for the next attempt; what it throws ends the call. */
+  readonly onFailedAttempt?: (attempt: FailedAttempt) => void | Promise<void>
 }
 
 /**
@@ -82,5 +85,7 @@ export type ModelRequest = {
 export interface ModelClient {
   /** The model's name, for prices and records. */
   readonly model: string
+  /** Ceiling of one reply where the request sets no lower one, thinking included. */
+  readonly maxOutputTokens: number
   ask(request: ModelRequest): Promise<ModelReply>
 }

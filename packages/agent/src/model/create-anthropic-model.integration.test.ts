@@ -30,7 +30,7 @@ async function ask(
     tools: [TOOL],
     messages: [{ role: 'user', content: [{ type: 'text', text: 'Hi' }] }],
     signal: new AbortController().signal,
-    onFailedAttempt: (attempt) => failed.push(attempt),
+    onFailedAttempt: (attempt) => void failed.push(attempt),
     ...request,
   })
   const result = await asked.then(
@@ -81,6 +81,22 @@ describe('createAnthropicModel', () => {
     })
     for (const refused of ['temperature', 'top_p', 'top_k', 'thinking', 'tool_choice'])
       expect(requests[0]?.body).not.toHaveProperty(refused)
+  })
+
+  it('asks for a shorter reply where the request sets a lower ceiling, never for a longer one', async () => {
+    const lowered = await ask([hello], { request: { maxOutputTokens: 2_500 } })
+    expect(lowered.requests[0]?.body).toMatchObject({ max_tokens: 2_500 })
+    const raised = await ask([hello], { request: { maxOutputTokens: 900_000 } })
+    expect(raised.requests[0]?.body).toMatchObject({ max_tokens: 32_000 })
+  })
+
+  it('ends the call with what the listener of a failed attempt throws, without another request', async () => {
+    const enough = new Error('no money for another attempt')
+    const { error, requests } = await ask([apiError(529, 'overloaded_error'), hello], {
+      request: { onFailedAttempt: () => Promise.reject(enough) },
+    })
+    expect(error).toBe(enough)
+    expect(requests).toHaveLength(1)
   })
 
   it('reads the key anew for every attempt', async () => {

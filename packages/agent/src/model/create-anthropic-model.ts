@@ -41,13 +41,14 @@ export function createAnthropicModel(options: AnthropicModelOptions): ModelClien
 
   return {
     model: options.model,
+    maxOutputTokens: options.maxOutputTokens ?? DEFAULT_MAX_OUTPUT_TOKENS,
     async ask(request) {
       for (let attempt = 1; ; attempt += 1) {
         const result = await attemptOnce(request, options)
         if (result.kind === 'reply') return result.reply
         const { error, usage } = result
         const delayMs = request.signal.aborted ? undefined : retryDelayMs(error, attempt, policy, random())
-        request.onFailedAttempt?.({
+        await request.onFailedAttempt?.({
           code: error.code,
           ...(usage === undefined ? {} : { usage }),
           ...(delayMs === undefined ? {} : { retryInMs: delayMs }),
@@ -64,7 +65,8 @@ type Attempt =
   | { readonly kind: 'failed'; readonly error: DevBotError; readonly usage: ModelUsage | undefined }
 
 async function attemptOnce(request: ModelRequest, options: AnthropicModelOptions): Promise<Attempt> {
-  const maxOutputTokens = options.maxOutputTokens ?? DEFAULT_MAX_OUTPUT_TOKENS
+  const ceiling = options.maxOutputTokens ?? DEFAULT_MAX_OUTPUT_TOKENS
+  const maxOutputTokens = Math.min(request.maxOutputTokens ?? ceiling, ceiling)
   const idleTimeoutMs = options.idleTimeoutMs ?? DEFAULT_IDLE_TIMEOUT_MS
   const body = requestBody(request, { model: options.model, maxOutputTokens, effort: options.effort })
   const collector = createReplyCollector({ requestBytes: Buffer.byteLength(JSON.stringify(body)), maxOutputTokens })

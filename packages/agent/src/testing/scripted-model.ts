@@ -16,6 +16,7 @@ export function createScriptedModel(
   const requests: ModelRequest[] = []
   return {
     model: 'claude-sonnet-5-5',
+    maxOutputTokens: 32_000,
     requests,
     async ask(request) {
       requests.push({ ...request, messages: structuredClone(request.messages) })
