@@ -23,7 +23,8 @@ export function valueAt(value: FrontMatterValue, path: readonly PropertyKey[]): 
     return item === undefined ? value : valueAt(item, rest)
   }
   if (value.kind === 'map') {
-    const entry = value.entries.find(({ key }) => key === step)
+    // A map that is read as a list of its entries has them by number.
+    const entry = typeof step === 'number' ? value.entries[step] : value.entries.find(({ key }) => key === step)
     return entry === undefined ? value : valueAt(entry.value, rest)
   }
   return value

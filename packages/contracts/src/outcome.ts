@@ -98,6 +98,10 @@ export const runRecordSchema = z.object({
   concerns: z.array(concernSchema).max(200).optional(),
   acceptance: z.array(acceptanceResultSchema).max(50).optional(),
   selfReview: selfReviewSchema.optional(),
+  /** What the policy that the run went by wants of the pull request, besides what the plan says. */
+  pullRequest: z
+    .object({ draft: z.boolean(), labels: z.array(z.string()).max(40), reviewers: z.array(z.string()).max(40) })
+    .optional(),
   finish: finishSchema.optional(),
   /** Paths that were not taken into the change, each with its reason. */
   refusedPaths: z.array(z.object({ path: z.string(), reason: z.string() })).default([]),
