@@ -95,6 +95,41 @@ describe('openRepositoryStore: reading', () => {
     expect(await store.readFile(tree, 'missing', 100)).toBeUndefined()
     expect(await store.readFile(tree, '*', 100)).toBeUndefined()
     expect(await store.readFile(tree, '', 100)).toBeUndefined()
+    const paths = [
+      'run.sh',
+      'data.bin',
+      'link',
+      'Übergröße',
+      'Übergröße/日本 語.txt',
+      '"quoted"\tname',
+      '*',
+      '',
+      'missing',
+    ]
+    expect(Object.fromEntries(await store.readFiles(tree, paths, 9))).toEqual({
+      'run.sh': { kind: 'too-large', sizeBytes: 10 },
+      'data.bin': { kind: 'file', bytes: new Uint8Array([0, 255, 13, 10, 0]) },
+      link: { kind: 'link' },
+      Übergröße: { kind: 'folder' },
+      'Übergröße/日本 語.txt': { kind: 'file', bytes: new Uint8Array(Buffer.from('text')) },
+      '"quoted"\tname': { kind: 'file', bytes: new Uint8Array(Buffer.from('x')) },
+    })
+    expect((await store.readFiles(tree, [], 9)).size).toBe(0)
+  })
+
+  it('reads several paths with the same content, and an empty file', async () => {
+    write('a', 'same')
+    write('b', 'same')
+    write('empty', '')
+    const head = fixture.commitAll('twins')
+    const store = await fixture.open()
+    await store.fetchBranch('trunk')
+    const found = await store.readFiles(await store.treeOf(head), ['a', 'b', 'empty'], 100)
+    expect([...found.values()].map((file) => file.kind === 'file' && Buffer.from(file.bytes).toString())).toEqual([
+      'same',
+      'same',
+      '',
+    ])
   })
 
   it('exports raw blobs and leaves nothing out, whatever the attributes of a hostile tree say', async () => {

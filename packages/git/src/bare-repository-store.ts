@@ -4,6 +4,7 @@ import { commitMessage, hasCommit, isAncestor, mergeBase, recentSubjects, treeOf
 import { diffSummary, diffText } from './diff.ts'
 import { type Network, withDeadline, withRetries } from './network-operation.ts'
 import { push } from './push.ts'
+import { readFiles } from './read-files.ts'
 import { askHead, fetchBranch, knownHead, refOf } from './remote.ts'
 import type { RepositoryStore, RepositoryStoreOptions } from './repository-store.ts'
 import { createGit } from './spawn-git.ts'
@@ -29,6 +30,7 @@ export async function openRepositoryStore(options: RepositoryStoreOptions): Prom
     commitMessage: (commitId) => commitMessage(git, commitId),
     listTree: (treeId) => listTree(git, treeId),
     readFile: (treeId, path, maxBytes) => readFile(git, treeId, path, maxBytes),
+    readFiles: (treeId, paths, maxBytes) => readFiles(git, treeId, paths, maxBytes),
     treeBytes: (treeId) => treeBytes(git, treeId),
     exportTree: (treeId) => exportTree(git, treeId),
     writeTree: (baseTreeId, changes) => writeTree(git, baseTreeId, changes),

@@ -1,5 +1,7 @@
 export { openRepositoryStore } from './bare-repository-store.ts'
+export { createPathGlobs, createProtectedGlobs, isGlob, matchesAnyGlob } from './path-globs.ts'
 export type {
+  FoundFile,
   GitCredentials,
   RepositoryStore,
   RepositoryStoreOptions,

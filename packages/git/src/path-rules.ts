@@ -58,7 +58,8 @@ export function isGitFileName(name: string): boolean {
   return ['.gitmodules', '.gitattributes', '.gitignore', '.mailmap'].includes(foldedName(name))
 }
 
-function foldedName(name: string): string {
+/** A name as the most forgiving file system reads it. */
+export function foldedName(name: string): string {
   const plain = name.normalize('NFKC').replace(IGNORED_BY_HFS, '').toLowerCase()
   return plain.replace(/:.*$/s, '').replace(/[. ]+$/, '')
 }

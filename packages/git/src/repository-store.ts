@@ -21,6 +21,12 @@ export type TreeEntry = {
   readonly objectId: ObjectId
 }
 
+/** What lies at a path of a tree. */
+export type FoundFile =
+  | { readonly kind: 'file'; readonly bytes: Uint8Array }
+  | { readonly kind: 'too-large'; readonly sizeBytes: number }
+  | { readonly kind: 'link' | 'folder' | 'submodule' }
+
 /** One path of a new tree. `bytes` of a link are its target. */
 export type TreeChange =
   | {
@@ -50,6 +56,8 @@ export interface RepositoryStore {
   listTree(treeId: ObjectId): Promise<readonly TreeEntry[]>
   /** A file's bytes, or undefined when there is none or it is larger than `maxBytes`. */
   readFile(treeId: ObjectId, path: string, maxBytes: number): Promise<Uint8Array | undefined>
+  /** What lies at some paths; one with nothing is missing in the answer. Costs two processes, however many they are. */
+  readFiles(treeId: ObjectId, paths: readonly string[], maxBytes: number): Promise<ReadonlyMap<string, FoundFile>>
   /** Bytes of all files of a tree together, from what git knows of its objects; no file is read. */
   treeBytes(treeId: ObjectId): Promise<number>
   /** The tree as an uncompressed tar stream of raw blobs: no attribute changes or leaves out a file. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { blobIdFor } from './blob-id.ts'
+import { createProtectedGlobs } from './path-globs.ts'
 import type { TreeEntry } from './repository-store.ts'
 import { type SelectChangeInput, selectChange, type WorkspaceEntry } from './select-change.ts'
 
@@ -29,7 +30,9 @@ const select = (input: {
   readonly setup?: readonly string[]
   readonly crlfPaths?: readonly string[]
   readonly ceilings?: SelectChangeInput['ceilings']
+  readonly protected?: readonly string[]
 }) => {
+  const protectedBy = createProtectedGlobs(input.protected ?? [])
   const ruleFiles = Object.entries(input.base ?? {}).flatMap(([path, value]) =>
     /(^|\/)\.git(ignore|attributes)$/.test(path) && typeof value === 'string'
       ? [[path, Buffer.from(value)] as const]
@@ -40,6 +43,7 @@ const select = (input: {
     change: { entries: input.entries ?? [], deletedPaths: input.deleted ?? [], setupPaths: new Set(input.setup ?? []) },
     baseContents: { ruleFiles: new Map(ruleFiles), crlfPaths: new Set(input.crlfPaths ?? []) },
     ceilings: input.ceilings ?? CEILINGS,
+    protection: (path) => protectedBy(path),
   })
   const changes = selected.changes.map((change) =>
     change.kind === 'delete' ? `D ${change.path}` : `${change.mode} ${change.path} ${Buffer.from(change.bytes)}`,
@@ -353,6 +357,59 @@ describe('selectChange: refused', () => {
     const { refused, count } = select({ entries })
     expect(refused).toHaveLength(200)
     expect(count).toBe(300)
+  })
+})
+
+describe('selectChange: protected paths', () => {
+  const base: Base = { '.github/workflows/ci.yml': 'on: push', 'run.sh': 'x', 'src/a.ts': '1' }
+  const protectedPaths = ['.github/workflows/**', 'run.sh', '.devbot.yml']
+
+  it.each<[string, Parameters<typeof select>[0], readonly string[]]>([
+    ['a changed file', { entries: [file('.github/workflows/ci.yml', 'on: never')] }, ['.github/workflows/ci.yml']],
+    ['a new file', { entries: [file('.github/workflows/new.yml', 'x')] }, ['.github/workflows/new.yml']],
+    ['another spelling', { entries: [file('.GitHub/workflows/x.yml', 'x')] }, ['.GitHub/workflows/x.yml']],
+    ['a file that is gone', { deleted: ['.github/workflows/ci.yml'] }, ['.github/workflows/ci.yml']],
+    [
+      'a rename',
+      { entries: [file('.github/workflows/b.yml', 'on: push')], deleted: ['.github/workflows/ci.yml'] },
+      ['.github/workflows/b.yml', '.github/workflows/ci.yml'],
+    ],
+    ['a change of mode', { entries: [file('run.sh', 'x', true)] }, ['run.sh']],
+    ['a link in its place', { entries: [link('run.sh', 'src/a.ts')] }, ['run.sh']],
+    [
+      'a link in the place of its folder',
+      { entries: [link('.github', 'src')], deleted: ['.github/workflows/ci.yml'] },
+      ['.github', '.github/workflows/ci.yml'],
+    ],
+    ['a folder in its place', { entries: [file('run.sh/x', 'x')], deleted: ['run.sh'] }, ['run.sh', 'run.sh/x']],
+    ['a link where it would be', { entries: [link('.devbot.yml', 'src/a.ts')] }, ['.devbot.yml']],
+  ])('does not take %s, keeps what the base has, and takes the rest', (_what, input, paths) => {
+    const { changes, refused, reasons } = select({
+      ...input,
+      base,
+      protected: protectedPaths,
+      entries: [...(input.entries ?? []), file('src/a.ts', '2')],
+    })
+    expect(changes).toEqual(['100644 src/a.ts 2'])
+    expect(refused).toEqual(paths)
+    expect(protectedPaths).toContain(reasons[0]?.reason)
+  })
+
+  it('does not let a file in, that no base file stands behind, through a link of its folder', () => {
+    const { changes, refused } = select({
+      base: { 'src/a.ts': '1' },
+      protected: protectedPaths,
+      entries: [link('.github', 'src'), file('src/workflows/ci.yml', 'x')],
+    })
+    expect(refused).toEqual(['.github'])
+    expect(changes).toEqual(['100644 src/workflows/ci.yml x'])
+  })
+
+  it('says nothing of a protected file that came out as it went in', () => {
+    expect(select({ base, protected: protectedPaths, entries: [file('run.sh', 'x')] })).toMatchObject({
+      changes: [],
+      refused: [],
+    })
   })
 })
 

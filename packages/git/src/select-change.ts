@@ -30,6 +30,8 @@ export type SelectChangeInput = {
   readonly change: WorkspaceChange
   readonly baseContents: BaseContents
   readonly ceilings: ChangeCeilings
+  /** Why a path may not be changed, whatever the change does to it; undefined where it may. */
+  readonly protection?: (path: string) => string | undefined
 }
 
 export type ChangeCeilings = { readonly maxFiles: number; readonly maxBytes: number; readonly maxFileBytes: number }
@@ -60,7 +62,8 @@ export function selectChange(input: SelectChangeInput): SelectedChange {
   const { change } = input
   const rules = rulesFor(input)
   const base = new Map(input.baseEntries.map((entry) => [entry.path, entry]))
-  const selection = createSelection(base, rules, new Set(change.entries.map((entry) => entry.path)))
+  const exported = new Set(change.entries.map((entry) => entry.path))
+  const selection = createSelection(base, rules, exported, input.protection ?? (() => undefined))
   for (const path of [...new Set(change.deletedPaths)].sort()) selection.remove(path)
   const seen = new Set<string>()
   for (const entry of change.entries.toSorted(byPath)) {
@@ -104,7 +107,12 @@ function isLeftOut(path: string, setupPaths: ReadonlySet<string>, rules: Rules):
 }
 
 /** The tree being put together: judged path by path, deletions first. */
-function createSelection(base: ReadonlyMap<string, TreeEntry>, rules: Rules, exported: ReadonlySet<string>) {
+function createSelection(
+  base: ReadonlyMap<string, TreeEntry>,
+  rules: Rules,
+  exported: ReadonlySet<string>,
+  protection: (path: string) => string | undefined,
+) {
   const index = createPathIndex(base.keys())
   const changes = new Map<string, TreeChange>()
   const refusals = new Map<string, string>()
@@ -113,7 +121,7 @@ function createSelection(base: ReadonlyMap<string, TreeEntry>, rules: Rules, exp
   function deletionProblem(path: string): string | undefined {
     if (!isUtf8(path)) return 'the path is not valid UTF-8; it is left as it was'
     if (isGitlink(path)) return SUBMODULE
-    return rules.isFiltered(path) ? FILTERED : undefined
+    return rules.isFiltered(path) ? FILTERED : protection(path)
   }
 
   function drop(path: string) {
@@ -148,7 +156,7 @@ function createSelection(base: ReadonlyMap<string, TreeEntry>, rules: Rules, exp
       const put = putFor(entry, tracked, rules, input.baseContents.crlfPaths)
       if (put === undefined) return
       // Room is made last: it already takes away.
-      const obstacle = twinProblem(index, path) ?? makeRoom(path)
+      const obstacle = protection(path) ?? twinProblem(index, path) ?? makeRoom(path)
       if (obstacle !== undefined) return void refusals.set(path, obstacle)
       index.add(path)
       changes.set(path, put)

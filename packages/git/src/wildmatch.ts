@@ -180,6 +180,6 @@ function tooMuchMatching(): DevBotError {
     category: 'invalid-input',
     code: 'patterns-too-complex',
     message:
-      'the patterns of .gitignore or .gitattributes take too long to evaluate; expected simpler ones, or fewer new files',
+      'the patterns of .gitignore, .gitattributes, the policy or the plan take too long to evaluate; expected simpler ones, or fewer new files',
   })
 }
