@@ -56,7 +56,10 @@ export interface RepositoryStore {
   listTree(treeId: ObjectId): Promise<readonly TreeEntry[]>
   /** A file's bytes, or undefined when there is none or it is larger than `maxBytes`. */
   readFile(treeId: ObjectId, path: string, maxBytes: number): Promise<Uint8Array | undefined>
-  /** What lies at some paths; one with nothing is missing in the answer. Costs two processes, however many they are. */
+  /**
+   * What lies at some paths; one with nothing is missing in the answer, and so is a folder when something below it was
+   * asked for, too. Costs two processes, however many they are.
+   */
   readFiles(treeId: ObjectId, paths: readonly string[], maxBytes: number): Promise<ReadonlyMap<string, FoundFile>>
   /** Bytes of all files of a tree together, from what git knows of its objects; no file is read. */
   treeBytes(treeId: ObjectId): Promise<number>
