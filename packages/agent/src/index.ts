@@ -13,4 +13,6 @@ export {
   systemPromptFor,
 } from './prompt-messages.ts'
 export { type AgentInput, type AgentResult, runAgent } from './run-agent.ts'
+export { createTextProtocol } from './text-protocol.ts'
+export type { ToolProtocol } from './tool-protocol.ts'
 export { fenceText, normaliseUntrusted } from './untrusted-text.ts'

@@ -8,6 +8,11 @@ const CALL_ID = /^[A-Za-z0-9_-]{1,128}$/
 
 /** Tool use as the Messages API has it: `tool_use` blocks in the reply, `tool_result` blocks in the answer. */
 export const nativeProtocol: ToolProtocol = {
+  nudges: {
+    silent:
+      'You made no tool call. Go on with the work, or call finish when it is done. If it cannot be done, call finish and say why in the summary.',
+    cut: 'Your reply was cut off at the output limit. Go on with a tool call, in smaller parts.',
+  },
   offer: (tools) => ({ tools, systemText: '' }),
   read(reply, turn, usedIds) {
     const content = withUsableIds(reply.content.filter(isKept), turn, usedIds)

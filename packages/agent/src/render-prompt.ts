@@ -8,7 +8,10 @@ const SECTION = /^\{\{#if (\w+)\}\}\n([\s\S]*?)^\{\{\/if\}\}\n/gm
 const VARIABLE = /\{\{(\w+)\}\}/g
 
 /** Fills one of the templates in `prompts/`. Throws `bug` where template and variables do not fit. */
-export function renderPrompt(name: 'system' | 'implement' | 'revise', variables: PromptVariables): string {
+export function renderPrompt(
+  name: 'system' | 'implement' | 'revise' | 'text-protocol',
+  variables: PromptVariables,
+): string {
   return renderTemplate(readFileSync(new URL(`./prompts/${name}.md`, import.meta.url), 'utf8'), variables)
 }
 

@@ -45,9 +45,6 @@ export type AgentResult = { readonly ending: AgentEnding; readonly totals: Agent
 /** Replies without a call until the agent is given up: the first is answered with a nudge. A pause is the API's doing. */
 const SILENT_REPLIES = 2
 const PAUSES = 5
-const NUDGE =
-  'You made no tool call. Go on with the work, or call finish when it is done. If it cannot be done, call finish and say why in the summary.'
-const CUT = 'Your reply was cut off at the output limit. Go on with a tool call, in smaller parts.'
 
 /**
  * The loop of one run: ask the model, record its reply, run the tools it asked for, record their results, and again,
@@ -110,7 +107,7 @@ async function takeTurns(run: Run): Promise<AgentEnding> {
       return { kind: 'gave-up', reason: `The agent replied ${silentReplies} times in a row without a tool call.` }
     }
     answers = answered.answers
-    texts = calls.length > 0 ? [] : [textAfterSilence(reply)]
+    texts = calls.length > 0 ? [] : [textAfterSilence(reply, protocol)]
   }
 }
 
@@ -192,7 +189,7 @@ function endingOf(reply: ModelReply): AgentEnding | undefined {
   }
 }
 
-function textAfterSilence(reply: ModelReply): string {
+function textAfterSilence(reply: ModelReply, { nudges }: ToolProtocol): string {
   if (reply.stopReason === 'pause_turn') return 'Go on.'
-  return reply.stopReason === 'max_tokens' ? CUT : NUDGE
+  return reply.stopReason === 'max_tokens' ? nudges.cut : nudges.silent
 }

@@ -7,6 +7,8 @@ export type ToolCall = {
   readonly input: unknown
   /** Why it must not run: its text was cut off or could not be read. */
   readonly refusal?: string
+  /** What the model is told beside the answer: what of its reply was left out. */
+  readonly notice?: string
 }
 
 /** Our answer to one call. */
@@ -17,6 +19,8 @@ export type ToolAnswer = { readonly call: ToolCall; readonly isError: boolean; r
  * native protocol uses the API's tool use, a text protocol puts the offers into `systemText` and reads calls from text.
  */
 export interface ToolProtocol {
+  /** What a reply without a call is answered with; `cut` is for one that was cut off at the output limit. */
+  readonly nudges: { readonly silent: string; readonly cut: string }
   /** What a request carries for these tools: definitions for the API, or text for the end of the system prompt. */
   offer(tools: readonly ToolOffer[]): { readonly tools: readonly ToolOffer[]; readonly systemText: string }
   /**
