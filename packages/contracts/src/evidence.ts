@@ -2,6 +2,8 @@ import { z } from 'zod'
 
 /** Names of test cases that a record keeps of one kind; further ones are only counted. */
 export const MAX_LISTED_TESTS = 50
+/** All tests of a run, packed, so that later runs can compare: some 3,000 names fit. A record is saved at every turn. */
+export const MAX_PACKED_INVENTORY_CHARACTERS = 48 * 1024
 
 const testNames = z.array(z.string().max(300)).max(MAX_LISTED_TESTS)
 
@@ -10,8 +12,10 @@ const testNames = z.array(z.string().max(300)).max(MAX_LISTED_TESTS)
  * so it explains a verdict; the verdict itself is the exit code.
  */
 export const testEvidenceSchema = z.object({
-  /** Whose output was understood: `node`, `vitest`, `jest`, `pytest`, `go`, `cargo`, `junit`. */
+  /** Whose output was understood: `node`, `tap`, `vitest`, `jest`, `pytest`, `go`, `go (packages)`, `cargo`, `junit`. */
   runner: z.string().max(40),
+  /** Whether there was an inventory of the base to compare with; without, what fails is counted as `newFailing`. */
+  compared: z.boolean(),
   counts: z.object({
     /** Failed before, pass now. */
     fixed: z.int().nonnegative(),
@@ -21,9 +25,12 @@ export const testEvidenceSchema = z.object({
     regressed: z.int().nonnegative(),
     /** Failed before, fail now. */
     alreadyBroken: z.int().nonnegative(),
-    /** New, and fail. */
+    /** Fail now, and were not there before, or not known by name. */
     newFailing: z.int().nonnegative(),
+    /** All that are skipped now. */
     skipped: z.int().nonnegative(),
+    /** Of them, those that ran before. */
+    newlySkipped: z.int().nonnegative(),
     /** There before, and not any more. */
     gone: z.int().nonnegative(),
   }),
@@ -31,6 +38,7 @@ export const testEvidenceSchema = z.object({
   regressed: testNames,
   alreadyBroken: testNames,
   newFailing: testNames,
+  newlySkipped: testNames,
   gone: testNames,
 })
 export type TestEvidence = z.infer<typeof testEvidenceSchema>

@@ -1,0 +1,5 @@
+export { compareInventories } from './compare-inventories.ts'
+export type { TestCounts, TestInventory, TestStatus } from './inventory.ts'
+export { readJunitXml } from './junit-xml.ts'
+export { packInventory, unpackInventory } from './pack-inventory.ts'
+export { readInventory } from './read-inventory.ts'
