@@ -2,7 +2,9 @@ export type { AgentEvent } from './agent-event.ts'
 export { createTools, type ToolSet } from './create-tools.ts'
 export { type AnthropicModelOptions, createAnthropicModel } from './model/create-anthropic-model.ts'
 export type { ModelClient, ModelReply, ModelRequest } from './model-client.ts'
+export { parsePrices } from './parse-prices.ts'
 export * from './ports.ts'
+export { createPriceTable, type PriceTable } from './price-table.ts'
 export { costMicroUsd, hasKnownPrice } from './prices.ts'
 export {
   type FeedbackForPrompt,

@@ -1,3 +1,5 @@
+import type { PriceTable } from './price-table.ts'
+
 /**
  * One block of a message, in the shape of the Messages API. Thinking blocks are opaque: they go back exactly as they
  * came, in their place, or the API refuses the request.
@@ -5,8 +7,19 @@
 export type ModelBlock = TextBlock | ThinkingBlock | RedactedThinkingBlock | ToolUseBlock
 
 type TextBlock = { readonly type: 'text'; readonly text: string }
-type ThinkingBlock = { readonly type: 'thinking'; readonly thinking: string; readonly signature: string }
-type RedactedThinkingBlock = { readonly type: 'redacted_thinking'; readonly data: string }
+type ThinkingBlock = {
+  readonly type: 'thinking'
+  readonly thinking: string
+  readonly signature: string
+  readonly model?: ForeignModel
+}
+type RedactedThinkingBlock = {
+  readonly type: 'redacted_thinking'
+  readonly data: string
+  readonly model?: ForeignModel
+}
+/** The model that thought this, where it is not the run's own: another model cannot read it, and does not get it back. */
+type ForeignModel = string
 export type ToolUseBlock = {
   readonly type: 'tool_use'
   readonly id: string
@@ -49,6 +62,8 @@ export type ModelUsage = {
   readonly cacheWriteTokens?: number | undefined
   readonly requestBytes: number
   readonly maxOutputTokens: number
+  /** The model that was asked, where it is not the client's own. */
+  readonly model?: string
 }
 
 export type ModelReply = {
@@ -87,5 +102,7 @@ export interface ModelClient {
   readonly model: string
   /** Ceiling of one reply where the request sets no lower one, thinking included. */
   readonly maxOutputTokens: number
+  /** What its calls cost; the prices DevBot knows when absent. */
+  readonly prices?: PriceTable | undefined
   ask(request: ModelRequest): Promise<ModelReply>
 }

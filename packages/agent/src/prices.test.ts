@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import { parsePrices } from './parse-prices.ts'
+import { createPriceTable, KNOWN_PRICES } from './price-table.ts'
 import { costMicroUsd, countUsage, hasKnownPrice } from './prices.ts'
 
 const BOUNDS = { requestBytes: 50_000, maxOutputTokens: 32_000 }
@@ -36,8 +38,71 @@ describe('costMicroUsd', () => {
 
   it('prices an unknown model by the dearest of each column', () => {
     expect(hasKnownPrice('some-gateway/model')).toBe(false)
-    expect(costMicroUsd('some-gateway/model', usage(M, M, M, M))).toBe(10_000_000 + 50_000_000 + 500_000 + 12_500_000)
+    expect(costMicroUsd('some-gateway/model', usage(M, M, M, M))).toBe(10_000_000 + 50_000_000 + 1_000_000 + 12_500_000)
     expect(hasKnownPrice('constructor')).toBe(false)
+  })
+})
+
+describe('the known prices', () => {
+  it.each(KNOWN_PRICES)(
+    'have a source and a day for $model, and a cache that is dearer to write than to read',
+    (row) => {
+      expect(row.source).toMatch(/\w+\.\w+/)
+      expect(row.date).toMatch(/^2026-\d\d-\d\d$/)
+      expect(row.cacheRead).toBeLessThan(row.cacheWrite)
+      expect(row.input).toBeLessThan(row.output)
+    },
+  )
+})
+
+describe('prices from a file', () => {
+  const row = {
+    model: 'gw/large',
+    input: 3,
+    output: 9,
+    cache_write: 3,
+    cache_read: 1,
+    source: 'contract',
+    date: '2026-11-01',
+  }
+
+  it('add to the known ones, and replace them', () => {
+    const prices = createPriceTable(
+      parsePrices({ models: [row, { ...row, model: 'claude-sonnet-5-5', input: 1 }] }, 'f'),
+    )
+    expect(costMicroUsd('gw/large', usage(M, 1, 0, 0), prices)).toBe(3_000_009)
+    expect(costMicroUsd('claude-sonnet-5-5', usage(M, 1, 0, 0), prices)).toBe(1_000_009)
+    expect(costMicroUsd('claude-opus-5-5', usage(M, 1, 0, 0), prices)).toBe(4_000_020)
+    expect([hasKnownPrice('gw/large', prices), hasKnownPrice('gw/large')]).toEqual([true, false])
+  })
+
+  it('count for models without a price, when they are the dearest', () => {
+    const long_prompt = { over_tokens: 10, input: 90, output: 9, cache_write: 3, cache_read: 1 }
+    const prices = createPriceTable(parsePrices({ models: [{ ...row, long_prompt }] }, 'f'))
+    expect(costMicroUsd('unknown', usage(M, 1, 0, 0), prices)).toBe(90_000_050)
+    expect(costMicroUsd('gw/large', usage(11, 1, 0, 0), prices)).toBe(999)
+  })
+
+  it('may price a dated model apart from its family', () => {
+    const prices = createPriceTable(parsePrices({ models: [{ ...row, model: 'claude-haiku-4-5-20251001' }] }, 'f'))
+    expect(costMicroUsd('claude-haiku-4-5-20251001', usage(M, 1, 0, 0), prices)).toBe(3_000_009)
+    expect(costMicroUsd('claude-haiku-4-5', usage(M, 1, 0, 0), prices)).toBe(1_000_005)
+  })
+
+  it.each([
+    ['nothing', null, /expected object/],
+    ['an unknown key', { models: [{ ...row, ouput: 1 }] }, /ouput/],
+    ['a missing column', { models: [{ ...row, cache_read: undefined }] }, /models\[0\]\.cache_read/],
+    ['a price below zero', { models: [{ ...row, input: -1 }] }, /models\[0\]\.input/],
+    ['a price as text', { models: [{ ...row, input: '3' }] }, /US dollars per million/],
+    ['a model twice', { models: [row, row] }, /gw\/large stands twice/],
+    ['no source', { models: [{ ...row, source: '' }] }, /source/],
+    ['a day that is none', { models: [{ ...row, date: '2026-02-30' }] }, /expected a day/],
+    ['no row', { models: [] }, /models/],
+  ])('are refused with %s, naming file and place', (_what, value, problem) => {
+    const parse = () => parsePrices(value, '/etc/prices.yaml')
+    expect(parse).toThrow(problem)
+    expect(parse).toThrow(/MODEL_PRICES_FILE: \/etc\/prices.yaml/)
   })
 })
 

@@ -158,7 +158,7 @@ async function settle(run: Run, usages: readonly ModelUsage[]): Promise<number> 
     for (const key of ['inputTokens', 'outputTokens', 'cacheReadTokens', 'cacheWriteTokens'] as const) {
       run.totals[key] += tokens[key]
     }
-    cost += costMicroUsd(run.model.model, usage)
+    cost += costMicroUsd(run.model.model, usage, run.model.prices)
   }
   run.totals.costMicroUsd += cost
   if (cost > 0) await run.spending.add(cost)
