@@ -18,6 +18,7 @@ describe('loadEgressProxyConfig', () => {
         EGRESS_ALLOW: 'good.example,*.bad.example,https://worse.example',
         EGRESS_SOCKET_FOLDER: 'relative',
         EGRESS_CONTROL_SOCKET: `/${'x'.repeat(200)}`,
+        EGRESS_FROM_POLICY: 'yes',
       })
     for (const word of [
       'EGRESS_ALLOW',
@@ -25,6 +26,7 @@ describe('loadEgressProxyConfig', () => {
       'https://worse.example',
       'EGRESS_SOCKET_FOLDER',
       'EGRESS_CONTROL_SOCKET',
+      'EGRESS_FROM_POLICY: malformed; expected true or false',
     ])
       expect(load).toThrow(word)
   })

@@ -23,6 +23,8 @@ const socketPath = z
 
 const table = {
   allow: allowListVariable(),
+  /** Whether a repository's policy may add hosts for its own sandboxes. The worker only asks; this decides. */
+  fromPolicy: variable('EGRESS_FROM_POLICY', z.enum(['true', 'false'], 'expected true or false'), 'false'),
   socketFolder: variable('EGRESS_SOCKET_FOLDER', socketFolder, EGRESS_SOCKET_FOLDER),
   controlSocket: variable('EGRESS_CONTROL_SOCKET', socketPath, '/run/egress-control/control.sock'),
   opsPort: sharedVariables.opsPort,

@@ -38,10 +38,18 @@ describe('the control socket', () => {
     ['another method', 'POST', `/pods/${'a'.repeat(24)}`, OWNER, 405],
     ['no body', 'PUT', `/pods/${'a'.repeat(24)}`, undefined, 400],
     ['no JSON', 'PUT', `/pods/${'a'.repeat(24)}`, '{', 400],
+    ['too many entries', 'PUT', `/pods/${'a'.repeat(24)}`, { ...OWNER, allow: Array(101).fill('a.example') }, 400],
+    ['an entry of another type', 'PUT', `/pods/${'a'.repeat(24)}`, { ...OWNER, allow: [1] }, 400],
+    ['an entry that is too long', 'PUT', `/pods/${'a'.repeat(24)}`, { ...OWNER, allow: ['x'.repeat(301)] }, 400],
+    ['a wildcard', 'PUT', `/pods/${'a'.repeat(24)}`, { ...OWNER, allow: ['*.example'] }, 422],
+    ['an entry with a scheme', 'PUT', `/pods/${'a'.repeat(24)}`, { ...OWNER, allow: ['https://a.example'] }, 422],
+    ['an address inside', 'PUT', `/pods/${'a'.repeat(24)}`, { ...OWNER, allow: ['10.0.0.1:443'] }, 422],
+    ['a metadata service', 'PUT', `/pods/${'a'.repeat(24)}`, { ...OWNER, allow: ['169.254.169.254:80'] }, 422],
+    ['this machine', 'PUT', `/pods/${'a'.repeat(24)}`, { ...OWNER, allow: ['[::1]:443'] }, 422],
     ['an unknown key', 'PUT', `/pods/${'a'.repeat(24)}`, { ...OWNER, allow: '*' }, 400],
     ['another purpose', 'PUT', `/pods/${'a'.repeat(24)}`, { ...OWNER, purpose: 'x' }, 400],
     ['a task id with a line break', 'PUT', `/pods/${'a'.repeat(24)}`, { ...OWNER, taskId: 'a\nb' }, 400],
-    ['a long body', 'PUT', `/pods/${'a'.repeat(24)}`, 'x'.repeat(10_000), 400],
+    ['a long body', 'PUT', `/pods/${'a'.repeat(24)}`, 'x'.repeat(50_000), 400],
   ])('refuses %s', async (_what, method, path, body, status) => {
     const { controlSocket, folder } = await start('')
     expect((await control(controlSocket, method, path, body)).status).toBe(status)
@@ -92,6 +100,7 @@ describe('a second start', () => {
     const { startEgressProxy } = await import('./start-egress-proxy.ts')
     const again = startEgressProxy({
       allow: new Set(),
+      fromPolicy: 'false',
       socketFolder: join(first.folder, 'other'),
       controlSocket: first.controlSocket,
       opsPort: 0,

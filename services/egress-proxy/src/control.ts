@@ -4,11 +4,12 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { connect } from 'node:net'
 import { dirname } from 'node:path'
 import type { Logger } from '@devbot/config'
-import { DevBotError, egressOwnerSchema, POD_ID_PATTERN } from '@devbot/contracts'
+import { DevBotError, type EgressRequest, egressRequestSchema, POD_ID_PATTERN } from '@devbot/contracts'
 import type { Pods } from './pods.ts'
 import { systemCode } from './system-code.ts'
 
-const MAX_BODY_BYTES = 4 * 1024
+/** 100 entries of the longest host names are 30 KB. */
+const MAX_BODY_BYTES = 40 * 1024
 /** Longer than the 20 s between two renewals: a connection that ends earlier tells the client that the proxy is gone. */
 const KEEP_ALIVE_MS = 65_000
 
@@ -75,15 +76,18 @@ async function answerControl(pods: Pods, request: IncomingMessage): Promise<Answ
     return { status: 204 }
   }
   if (method !== 'PUT') return { status: 405, body: { error: 'expected PUT or DELETE' } }
-  const owner = egressOwnerSchema.safeParse(await readJson(request))
-  if (!owner.success) return { status: 400, body: { error: 'expected {taskId, runId, purpose}' } }
-  return await keep(pods, podId, owner.data)
+  const asked = egressRequestSchema.safeParse(await readJson(request))
+  if (!asked.success)
+    return { status: 400, body: { error: 'expected {taskId, runId, purpose, allow?: up to 100 entries}' } }
+  return await keep(pods, podId, asked.data)
 }
 
-async function keep(pods: Pods, podId: string, owner: Parameters<Pods['keep']>[1]): Promise<Answer> {
+async function keep(pods: Pods, podId: string, asked: EgressRequest): Promise<Answer> {
   try {
-    return { status: 200, body: await pods.keep(podId, owner) }
+    return { status: 200, body: await pods.keep(podId, asked) }
   } catch (error) {
+    if (error instanceof DevBotError && error.category === 'invalid-input')
+      return { status: 422, body: { error: error.message } }
     if (error instanceof DevBotError && error.category === 'conflict')
       return { status: 409, body: { error: error.message } }
     throw error

@@ -1,4 +1,5 @@
 import ipaddr from 'ipaddr.js'
+import { rangeOf } from './address-range.ts'
 import type { AllowList } from './parse-allow-list.ts'
 import { allowEntryFor, authorityOf, type Destination } from './parse-authority.ts'
 
@@ -15,12 +16,6 @@ export type JudgedAddresses =
 
 /** More addresses than this are not tried. */
 const MAX_ADDRESSES = 8
-
-/** The one range that global IPv6 addresses are given out from (IANA); everything outside is special or unassigned. */
-const GLOBAL_IPV6 = ipaddr.IPv6.parseCIDR('2000::/3')
-
-/** Addresses in public ranges behind which a cloud's own services answer its machines: Azure's host agent and resolver. */
-const PLATFORM_ADDRESSES = new Set(['168.63.129.16'])
 
 /** Ranges where nothing is that anybody should be told to allow: this machine, its neighbours, metadata services. */
 const NEVER_PROPOSED = new Set([
@@ -72,14 +67,4 @@ function addressKey(address: string, port: number): string {
 function canonical(address: string): string {
   const parsed = ipaddr.parse(address)
   return parsed instanceof ipaddr.IPv6 ? parsed.toRFC5952String() : parsed.toString()
-}
-
-/** `public`, or the name of the special range that an address lies in. */
-function rangeOf(address: string): string {
-  if (!ipaddr.isValid(address)) return 'unreadable'
-  if (PLATFORM_ADDRESSES.has(address)) return 'platform'
-  const parsed = ipaddr.parse(address)
-  const range = parsed.range()
-  if (range !== 'unicast') return range
-  return parsed instanceof ipaddr.IPv6 && !parsed.match(GLOBAL_IPV6) ? 'unassigned' : 'public'
 }

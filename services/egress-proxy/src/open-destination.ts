@@ -13,7 +13,13 @@ export type OpenedDestination =
   /** Allowed, but it cannot be reached now. */
   | { readonly kind: 'failed'; readonly problem: string }
 
-export type Way = { readonly list: AllowList; readonly lookup: Lookup; readonly limits: ProxyLimits }
+export type Way = {
+  readonly list: AllowList
+  readonly lookup: Lookup
+  readonly limits: ProxyLimits
+  /** What the repository's policy names, and whether that counts (then the list holds it, too). */
+  readonly policy?: { readonly list: AllowList; readonly isHeard: boolean }
+}
 
 /** How long one address is tried before the next one is tried as well. */
 const NEXT_ADDRESS_AFTER_MS = 500
@@ -28,13 +34,22 @@ export async function openDestination(
   signal: AbortSignal,
 ): Promise<OpenedDestination> {
   const refusal = judgeDestination(way.list, destination)
-  if (refusal !== undefined) return { kind: 'refused', refusal }
+  if (refusal !== undefined) return { kind: 'refused', refusal: withPolicy(way, destination, refusal) }
   if (destination.kind === 'address') return await dial(way, destination, [destination.host], signal)
   const found = await way.lookup(destination.host)
   if (found.kind === 'failed') return failed(destination, `could not be resolved (${found.code})`)
   if (found.addresses.length === 0) return failed(destination, 'has no address')
   const judged = judgeAddresses(way.list, destination, found.addresses)
   return judged.kind === 'refused' ? judged : await dial(way, destination, judged.addresses, signal)
+}
+
+/** Says who could have allowed it, where that is not the operator alone. */
+function withPolicy({ policy }: Way, destination: Destination, refusal: Refusal): Refusal {
+  if (policy?.isHeard === true)
+    return { ...refusal, reason: 'not on the list: neither in EGRESS_ALLOW nor in `egress` of .devbot.yml' }
+  if (policy?.list.has(authorityOf(destination)))
+    return { ...refusal, reason: 'only .devbot.yml names it, which counts where EGRESS_FROM_POLICY is true' }
+  return refusal
 }
 
 async function dial(

@@ -4,48 +4,62 @@ import type { Logger } from '@devbot/config'
 import {
   DevBotError,
   type EgressLeaseAnswer,
-  type EgressOwner,
+  type EgressRequest,
   mergeNetworkRefusals,
   type NetworkRefusal,
   POD_ID_PATTERN,
 } from '@devbot/contracts'
 import type { Refusal } from './judge-destination.ts'
 import type { Way } from './open-destination.ts'
+import { parsePolicyEntries } from './parse-allow-list.ts'
 import { listenForPod, type OpenConnections, type PodSocket } from './pod-socket.ts'
 import { cleanHost } from './refusal-text.ts'
 import { systemCode } from './system-code.ts'
 
 /** The pods that have a way out. */
 export type Pods = {
-  /** Makes a pod's socket, or keeps it for another lease. Throws `conflict` when the pod is somebody else's or too many are there. */
-  readonly keep: (podId: string, owner: EgressOwner) => Promise<EgressLeaseAnswer>
+  /**
+   * Makes a pod's socket, or keeps it for another lease. Throws `conflict` when the pod is somebody else's or too many are
+   * there, `invalid-input` when one of its own entries is none.
+   */
+  readonly keep: (podId: string, request: EgressRequest) => Promise<EgressLeaseAnswer>
   readonly end: (podId: string) => Promise<void>
   readonly close: () => Promise<void>
 }
 
 type Pod = {
-  readonly owner: EgressOwner
+  readonly request: EgressRequest
   readonly refusals: () => readonly NetworkRefusal[]
   readonly socket: Promise<PodSocket>
   readonly lease: NodeJS.Timeout
 }
 
+/** `way` is what leads out for all; with `fromPolicy` a pod's own entries count as well, for that pod. */
+export type PodsOptions = {
+  readonly folder: string
+  readonly way: Way
+  readonly fromPolicy: boolean
+  readonly log: Logger
+}
+
 /** One socket per pod in `folder`, `<pod id>.sock`, as long as its lease is kept. */
-export function createPods({ folder, way, log }: { folder: string; way: Way; log: Logger }): Pods {
+export function createPods({ folder, way, fromPolicy, log }: PodsOptions): Pods {
   const pods = new Map<string, Pod>()
   const open: OpenConnections = { count: 0 }
 
-  async function make(podId: string, owner: EgressOwner): Promise<void> {
+  async function make(podId: string, request: EgressRequest): Promise<void> {
     if (pods.size >= way.limits.maxPods) throw tooManyPods(way.limits.maxPods)
+    const { allow, ...owner } = request
+    const ownWay = wayFor(way, allow, fromPolicy)
     const podLog = log.child({ podId, ...owner })
     const tally = createRefusalTally(podLog)
     const socket = listenForPod(
       join(folder, `${podId}.sock`),
-      { way, refuse: tally.refuse, fail: tally.fail, log: podLog },
+      { way: ownWay, refuse: tally.refuse, fail: tally.fail, log: podLog },
       open,
     )
     const lease = setTimeout(() => expire(podId, podLog), way.limits.leaseMs)
-    pods.set(podId, { owner, refusals: tally.refusals, socket, lease })
+    pods.set(podId, { request, refusals: tally.refusals, socket, lease })
     try {
       await socket
     } catch (error) {
@@ -53,7 +67,7 @@ export function createPods({ folder, way, log }: { folder: string; way: Way; log
       pods.delete(podId)
       throw error
     }
-    podLog.info('way out opened')
+    podLog.info(allow.length === 0 ? {} : { fromPolicy, policy: [...(ownWay.policy?.list ?? [])] }, 'way out opened')
   }
 
   function expire(podId: string, podLog: Logger): void {
@@ -70,11 +84,11 @@ export function createPods({ folder, way, log }: { folder: string; way: Way; log
   }
 
   return {
-    async keep(podId, owner) {
+    async keep(podId, request) {
       const created = !pods.has(podId)
-      if (created) await make(podId, owner)
+      if (created) await make(podId, request)
       const pod = pods.get(podId)
-      if (pod === undefined || !sameOwner(pod.owner, owner)) throw notYours(podId)
+      if (pod === undefined || !sameRequest(pod.request, request)) throw notYours(podId)
       pod.lease.refresh()
       await pod.socket
       return { refusals: [...pod.refusals()], leaseSeconds: way.limits.leaseMs / 1000, created }
@@ -134,8 +148,29 @@ function isWorthALine(count: number): boolean {
   return count <= 4 || Number.isInteger(Math.log2(count))
 }
 
-function sameOwner(a: EgressOwner, b: EgressOwner): boolean {
-  return a.taskId === b.taskId && a.runId === b.runId && a.purpose === b.purpose
+/** What leads out for one pod: the operator's list, and its repository's own entries where they count. */
+function wayFor(way: Way, allow: readonly string[], fromPolicy: boolean): Way {
+  const { list, problems } = parsePolicyEntries(allow)
+  if (problems.length > 0) throw badEntries(problems)
+  return {
+    ...way,
+    list: fromPolicy ? new Set([...way.list, ...list]) : way.list,
+    policy: { list, isHeard: fromPolicy },
+  }
+}
+
+/** What a pod may reach is said when it is made, and stays. */
+function sameRequest(a: EgressRequest, b: EgressRequest): boolean {
+  const isSameOwner = a.taskId === b.taskId && a.runId === b.runId && a.purpose === b.purpose
+  return isSameOwner && JSON.stringify(a.allow) === JSON.stringify(b.allow)
+}
+
+function badEntries(problems: readonly string[]): DevBotError {
+  return new DevBotError({
+    category: 'invalid-input',
+    code: 'egress-entry-invalid',
+    message: `egress in the repository's policy: ${problems.slice(0, 5).join('; ')}`.slice(0, 1000),
+  })
 }
 
 function notYours(podId: string): DevBotError {

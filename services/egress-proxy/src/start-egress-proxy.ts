@@ -21,10 +21,12 @@ export async function startEgressProxy(
   const limits = { ...DEFAULT_LIMITS, ...seams.limits }
   const lookup = createLookup(limits.lookupTimeoutMs, seams.lookup)
   await preparePodFolder(config.socketFolder)
-  const pods = createPods({ folder: config.socketFolder, way: { list: config.allow, lookup, limits }, log })
+  const way = { list: config.allow, lookup, limits }
+  const fromPolicy = config.fromPolicy === 'true'
+  const pods = createPods({ folder: config.socketFolder, way, fromPolicy, log })
   const control = await listenForControl(config.controlSocket, pods, log)
   const ops = await startOpsServer({ port: config.opsPort, metrics: createMetrics(), notReady: async () => undefined })
-  log.info({ opsPort: ops.port, allowed: [...config.allow] }, 'egress-proxy ready')
+  log.info({ opsPort: ops.port, allowed: [...config.allow], fromPolicy }, 'egress-proxy ready')
   return {
     log,
     opsPort: ops.port,

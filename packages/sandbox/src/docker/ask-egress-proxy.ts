@@ -6,6 +6,8 @@ export type ProxyAnswer =
   | { readonly kind: 'lease'; readonly lease: EgressLeaseAnswer }
   | { readonly kind: 'ended'; readonly problem: string }
   | { readonly kind: 'failed'; readonly problem: string }
+  /** It understood, and does not take what it was given. */
+  | { readonly kind: 'refused'; readonly problem: string }
 
 /** On a local socket an answer takes milliseconds; the proxy makes at most one file for it. */
 const TIMEOUT_MS = 5_000
@@ -27,7 +29,7 @@ const watched = new WeakSet<object>()
 /** One question to the proxy's control API. Never rejects. */
 export async function askEgressProxy(question: Question): Promise<ProxyAnswer> {
   const { owner } = question
-  const body = owner && JSON.stringify({ taskId: owner.taskId, runId: owner.runId, purpose: owner.purpose })
+  const body = owner && JSON.stringify(bodyOf(owner))
   const asked = request({
     socketPath: question.socketPath,
     agent: question.agent,
@@ -41,6 +43,7 @@ export async function askEgressProxy(question: Question): Promise<ProxyAnswer> {
   try {
     const { status, text } = await exchange(asked, body)
     if (status === 204) return { kind: 'ended', problem: 'the pod was ended' }
+    if (status === 422) return { kind: 'refused', problem: errorIn(text) }
     if (status !== 200) return { kind: 'failed', problem: `it answered ${status}: ${text.slice(0, 300)}` }
     const lease = egressLeaseSchema.safeParse(JSON.parse(text))
     return lease.success
@@ -49,6 +52,16 @@ export async function askEgressProxy(question: Question): Promise<ProxyAnswer> {
   } catch (error) {
     return { kind: 'failed', problem: reasonOf(error) }
   }
+}
+
+function bodyOf({ taskId, runId, purpose, allow }: EgressOwner): object {
+  return { taskId, runId, purpose, ...(allow !== undefined && allow.length > 0 && { allow }) }
+}
+
+function errorIn(text: string): string {
+  const told: unknown = JSON.parse(text)
+  const error = told instanceof Object && 'error' in told ? String(told.error) : text
+  return error.slice(0, 1000)
 }
 
 function watchConnection(asked: ClientRequest, onLost: () => void): void {

@@ -34,6 +34,7 @@ export function createEgressClient(options: {
   return {
     async open(podId, owner) {
       const first = await ask('PUT', podId, owner)
+      if (first.kind === 'refused') throw entryInvalid(first.problem)
       if (first.kind !== 'lease') throw unavailable(options.controlSocket, first)
       const renewal = createRenewal({
         first: first.lease.refusals,
@@ -100,6 +101,11 @@ function createRenewal(options: {
       clearTimeout(timer)
     },
   }
+}
+
+/** The proxy says which entry, and what is wrong with it. */
+function entryInvalid(problem: string): DevBotError {
+  return new DevBotError({ category: 'sandbox', code: 'egress-entry-invalid', message: problem })
 }
 
 function unavailable(socketPath: string, answer: Exclude<ProxyAnswer, { readonly kind: 'lease' }>): DevBotError {

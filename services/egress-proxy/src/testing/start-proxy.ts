@@ -17,7 +17,7 @@ export type TestProxy = {
   readonly names: Map<string, string[][]>
   readonly logged: string[]
   /** Makes a pod and returns its socket's path. */
-  readonly openPod: (podId?: string) => Promise<string>
+  readonly openPod: (podId?: string, allow?: readonly string[]) => Promise<string>
   readonly refusals: (path: string) => Promise<readonly NetworkRefusal[]>
   readonly stop: () => Promise<void>
 }
@@ -25,7 +25,11 @@ export type TestProxy = {
 export const OWNER = { taskId: 't0123456789ab', runId: 'r1', purpose: 'agent' } as const
 
 /** The real proxy in this process, on sockets in a folder of its own, with a resolver that a test fills. */
-export async function startTestProxy(allow: string, limits: Partial<ProxyLimits> = {}): Promise<TestProxy> {
+export async function startTestProxy(
+  allow: string,
+  limits: Partial<ProxyLimits> = {},
+  fromPolicy: 'true' | 'false' = 'false',
+): Promise<TestProxy> {
   const folder = mkdtempSync(join(tmpdir(), 'egress-'))
   const controlSocket = join(folder, 'control', 'c.sock')
   const names = new Map<string, string[][]>()
@@ -33,7 +37,7 @@ export async function startTestProxy(allow: string, limits: Partial<ProxyLimits>
   const { list, problems } = parseAllowList(allow)
   if (problems.length > 0) throw new Error(problems.join())
   const service = await startEgressProxy(
-    { allow: list, socketFolder: join(folder, 'pods'), controlSocket, opsPort: 0, logLevel: 'info' },
+    { allow: list, fromPolicy, socketFolder: join(folder, 'pods'), controlSocket, opsPort: 0, logLevel: 'info' },
     {
       limits,
       log: createLogger({
@@ -50,8 +54,10 @@ export async function startTestProxy(allow: string, limits: Partial<ProxyLimits>
     },
   )
   const pathOf = (podId: string) => join(folder, 'pods', `${podId}.sock`)
+  const wanted = new Map<string, readonly string[]>()
   const keep = async (podId: string) => {
-    const { status, body } = await control(controlSocket, 'PUT', `/pods/${podId}`, OWNER)
+    const asked = { ...OWNER, allow: wanted.get(podId) ?? [] }
+    const { status, body } = await control(controlSocket, 'PUT', `/pods/${podId}`, asked)
     if (status !== 200) throw new Error(JSON.stringify(body))
     return z.object({ refusals: z.array(networkRefusalSchema) }).parse(body).refusals
   }
@@ -60,7 +66,8 @@ export async function startTestProxy(allow: string, limits: Partial<ProxyLimits>
     controlSocket,
     names,
     logged,
-    async openPod(podId = newPodId()) {
+    async openPod(podId = newPodId(), allow = []) {
+      wanted.set(podId, allow)
       await keep(podId)
       return pathOf(podId)
     },
