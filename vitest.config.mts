@@ -13,6 +13,8 @@ export default defineConfig({
           // One set of modules for all files of a process: loading them was half of the time. Unit tests keep no state.
           isolate: false,
           maxWorkers: 3,
+          // They take milliseconds; the rest is for a machine that has much else to do.
+          testTimeout: 30_000,
           include: ['{packages,services,demo,bench}/**/*.test.ts', 'setup/**/*.test.mjs'],
           exclude: [...exclude, '**/*.integration.test.ts'],
         },

@@ -81,8 +81,11 @@ describe.skipIf(!(await canUseDocker()))('a repository with real dependencies: D
     return { run: details?.runs[0], setup }
   }
 
-  it('installs through the egress-proxy, and the unit tests of its packages are baseline and verification', async () => {
-    await world.writePlan('first.md', plan('first', 'NO_COLOR=1 pnpm exec vitest run --project unit packages'))
+  it('installs through the egress-proxy, and the unit tests of a package are baseline and verification', async () => {
+    await world.writePlan(
+      'first.md',
+      plan('first', 'NO_COLOR=1 pnpm exec vitest run --project unit packages/contracts'),
+    )
     const { run, setup } = await setupOf('first.md')
     expect(setup).toMatchObject({ detail: expect.stringMatching(/ran in/) })
     expect(run?.baseline?.output).toMatch(/Tests\s+\d{3,} passed/)
