@@ -38,11 +38,14 @@ export async function startService(options: {
   readonly name: string
   readonly env: Readonly<Record<string, string>>
   readonly logFile: string
+  /** Options of Node itself, as compose gives them to some services. */
+  readonly nodeOptions?: readonly string[] | undefined
 }): Promise<ServiceProcess> {
   let child: ChildProcess | undefined
   let ports: { ops: number; http: number | undefined } = { ops: 0, http: undefined }
   const start = async () => {
-    const started = spawn(process.execPath, [join(root, 'services', options.name, 'src', 'main.ts')], {
+    const program = join(root, 'services', options.name, 'src', 'main.ts')
+    const started = spawn(process.execPath, [...(options.nodeOptions ?? []), program], {
       env: {
         PATH: process.env.PATH,
         HOME: process.env.HOME,

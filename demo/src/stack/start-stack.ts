@@ -32,6 +32,8 @@ export type StackOptions = {
   readonly logDirectory?: string
   /** Containers or processes; absent: containers where they are possible, unless DEVBOT_SANDBOX says otherwise. */
   readonly sandbox?: 'docker' | 'process'
+  /** Options of Node itself for a service, as compose gives them to the worker. */
+  readonly nodeOptions?: Partial<Record<ServiceName, readonly string[]>>
   /** What sandboxes in containers may reach, entries as in EGRESS_ALLOW; absent: there is no egress-proxy at all. */
   readonly egressAllow?: readonly string[]
 }
@@ -156,7 +158,7 @@ async function startParts(options: StackOptions, directory: string, parts: Async
 
   const logFile = (name: ServiceName) => join(logDirectory, `${name}.log`)
   const start = async (name: ServiceName) => {
-    const service = await startService({ name, env, logFile: logFile(name) })
+    const service = await startService({ name, env, logFile: logFile(name), nodeOptions: options.nodeOptions?.[name] })
     services.set(name, service)
     parts.defer(async () => {
       endings.set(name, await service.stop())

@@ -22,6 +22,7 @@ export type RouteParts = {
   readonly faults: Faults
   readonly journal: Journal
   readonly log: Logger
+  readonly onRequest?: ((request: MessagesRequest) => void | Promise<void>) | undefined
 }
 
 /** `POST /v1/messages`: check as the API would, find the recorded turn, play it. */
@@ -35,6 +36,7 @@ export function createMessagesRoute(parts: RouteParts): (request: Request, respo
       refuse(parts, response, requestId, problem ?? refusal('request-shape', 'the request is malformed'))
       return
     }
+    await parts.onRequest?.(request)
     const chosen = chooseTurn(parts.trajectories, request)
     if ('rule' in chosen) {
       refuse(parts, response, requestId, chosen)

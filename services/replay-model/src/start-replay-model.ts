@@ -7,6 +7,7 @@ import { createFaults } from './faults.ts'
 import { createJournal, type RequestSummary, type Violation } from './journal.ts'
 import { loadTrajectories, parseTrajectories } from './load-trajectories.ts'
 import { createPromptCache } from './prompt-cache.ts'
+import type { MessagesRequest } from './request.ts'
 import type { Fault, TrajectoryInput } from './trajectory.ts'
 
 export type ReplayModelOptions = {
@@ -20,6 +21,8 @@ export type ReplayModelOptions = {
   readonly log: Logger
   /** The cache's clock, UTC milliseconds. */
   readonly nowMs?: () => number
+  /** Sees every valid request, whole, as it arrives; its reply waits for what this returns. */
+  readonly onRequest?: (request: MessagesRequest) => void | Promise<void>
 }
 
 export type ReplayModel = {
@@ -49,6 +52,7 @@ export async function startReplayModel(options: ReplayModelOptions): Promise<Rep
     faults,
     journal,
     log: options.log,
+    onRequest: options.onRequest,
   })
   const server = createServer(app)
   const port = await listen(server, options.port, options.host)
