@@ -10,5 +10,6 @@ export type {
   SeedRepository,
   WebhookTarget,
 } from './options.ts'
+export { readHistoryFolder } from './read-history-folder.ts'
 export { type LocalGitHub, startLocalGitHub } from './start-local-github.ts'
 export type { Delivery } from './webhooks/deliveries.ts'
