@@ -49,6 +49,7 @@ export const concernSchema = z.object({
     'test-deleted',
     'test-skipped',
     'fewer-assertions',
+    'test-setup-changed',
     'out-of-scope',
     'acceptance-failed',
     'lint-failed',
@@ -59,12 +60,18 @@ export const concernSchema = z.object({
 })
 export type Concern = z.infer<typeof concernSchema>
 
-const commandEndSchema = z.object({
+export const commandEndSchema = z.object({
+  /** Absent when a limit ended the command. */
   exitCode: z.int().optional(),
   timedOut: z.boolean(),
   durationMs: z.int().nonnegative(),
 })
 export type CommandEnd = z.infer<typeof commandEndSchema>
+
+/** Whether a command did what it should: it ended by itself, with 0. */
+export function commandSucceeded(end: CommandEnd): boolean {
+  return end.exitCode === 0 && !end.timedOut
+}
 
 /** An acceptance criterion of the plan and, where it has a command, how that ended on the base and on the delivered tree. */
 export const acceptanceResultSchema = z.object({
@@ -74,6 +81,14 @@ export const acceptanceResultSchema = z.object({
   after: commandEndSchema.optional(),
 })
 export type AcceptanceResult = z.infer<typeof acceptanceResultSchema>
+
+/** The policy's `lint`, on the base and on the delivered tree. */
+export const lintResultSchema = z.object({
+  command: z.string(),
+  before: commandEndSchema.optional(),
+  after: commandEndSchema.optional(),
+})
+export type LintResult = z.infer<typeof lintResultSchema>
 
 export const reviewFindingSchema = z.object({
   severity: z.enum(['critical', 'major', 'minor']),
@@ -89,6 +104,8 @@ export const selfReviewSchema = z.object({
   verdict: z.enum(['approved', 'changes-wanted', 'not-done']),
   reason: z.string().max(500).optional(),
   findings: z.array(reviewFindingSchema).max(20),
+  /** The tree that was looked at: after a round of fixes, another one is delivered. */
+  treeId: z.string().optional(),
   /** Rounds of fixes that it caused. */
   fixRounds: z.int().nonnegative(),
 })

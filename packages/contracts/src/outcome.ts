@@ -1,5 +1,13 @@
 import { z } from 'zod'
-import { acceptanceResultSchema, concernSchema, selfReviewSchema, testEvidenceSchema } from './evidence.ts'
+import {
+  acceptanceResultSchema,
+  commandSucceeded,
+  concernSchema,
+  lintResultSchema,
+  MAX_PACKED_INVENTORY_CHARACTERS,
+  selfReviewSchema,
+  testEvidenceSchema,
+} from './evidence.ts'
 import { networkRefusalSchema } from './network.ts'
 
 export const runKindSchema = z.enum(['implement', 'revise'])
@@ -39,7 +47,7 @@ export const checkResultSchema = z.object({
 export type CheckResult = z.infer<typeof checkResultSchema>
 
 export function checkPassed(check: CheckResult): boolean {
-  return check.exitCode === 0 && !check.timedOut
+  return commandSucceeded(check)
 }
 
 /** The agent's prose at the end of a run; marked as prose wherever it is shown. Sizes keep a record small. */
@@ -89,6 +97,8 @@ export const runRecordSchema = z.object({
   /** The tree of `commitId`. */
   treeId: z.string().optional(),
   baseline: checkResultSchema.optional(),
+  /** All tests of the baseline, packed; later runs of the task compare with it. */
+  baselineInventory: z.string().max(MAX_PACKED_INVENTORY_CHARACTERS).optional(),
   verification: checkResultSchema.optional(),
   /** Where the test command comes from: the plan, the policy, or which file of the repository suggested it. */
   testCommandWhy: z.string().max(300).optional(),
@@ -97,6 +107,7 @@ export const runRecordSchema = z.object({
   /** Of the newest verified tree. */
   concerns: z.array(concernSchema).max(200).optional(),
   acceptance: z.array(acceptanceResultSchema).max(50).optional(),
+  lint: lintResultSchema.optional(),
   selfReview: selfReviewSchema.optional(),
   /** What the policy that the run went by wants of the pull request, besides what the plan says. */
   pullRequest: z

@@ -9,7 +9,7 @@ export type PlanKeyRule = {
    * How a value is read. `words` is a list that may also be one text, cut at commas; `globs` is a list or one text, not
    * cut, because a glob may hold a comma; `choice` is a text out of `choices`.
    */
-  readonly reads: 'text' | 'choice' | 'number' | 'words' | 'globs' | 'criteria'
+  readonly reads: 'text' | 'choice' | 'number' | 'flag' | 'words' | 'globs' | 'criteria'
   /** Completes "expected ...". */
   readonly expected: string
   /** A value that is right, as it would be written in the file. */
@@ -66,6 +66,7 @@ export const PLAN_KEYS: Readonly<Record<PlanKey, PlanKeyRule>> = {
   reviewers: { reads: 'words', expected: 'a list of at most 15 GitHub names', example: '[octocat]' },
   labels: { reads: 'words', expected: 'a list of at most 20 labels of 1 to 50 characters', example: '[bug]' },
   paths: { reads: 'globs', expected: 'a list of at most 100 globs of 1 to 400 characters', example: '["src/**"]' },
+  allow_test_changes: { reads: 'flag', expected: 'true or false', example: 'true' },
   depends_on: {
     reads: 'words',
     expected: 'a list of at most 50 plan file names',

@@ -38,6 +38,7 @@ export const planFrontMatterSchema = z.object({
   reviewers: z.array(oneLine(100)).max(15).optional(),
   labels: z.array(oneLine(50)).max(20).optional(),
   paths: z.array(oneLine(400)).max(100).optional(),
+  allow_test_changes: z.boolean().optional(),
   depends_on: z.array(oneLine(255)).max(50).optional(),
   approval: z.enum(['required']).optional(),
   acceptance: z

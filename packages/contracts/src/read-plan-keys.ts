@@ -88,6 +88,7 @@ function readKey(key: PlanKey, entry: FrontMatterEntry): ReadKey {
 function convert(value: FrontMatterValue, reads: PlanKeyRule['reads']): unknown {
   switch (reads) {
     case 'number':
+    case 'flag':
       return value.kind === 'scalar' ? value.value : plainData(value)
     case 'text':
     case 'choice':

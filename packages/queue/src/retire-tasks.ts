@@ -54,7 +54,7 @@ async function retireTask(scripts: ScriptRunner, bodies: TurnBodies, task: Retir
 }
 
 function summaryOfRun(run: RunRecord): RunRecord {
-  const { baseline, verification, finish, networkRefusals: _refusals, ...facts } = run
+  const { baseline, verification, finish, networkRefusals: _refusals, baselineInventory: _tests, ...facts } = run
   return {
     ...facts,
     ...(baseline === undefined ? {} : { baseline: { ...baseline, output: '' } }),
