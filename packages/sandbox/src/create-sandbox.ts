@@ -1,6 +1,6 @@
 import type { Readable, Writable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
-import { DevBotError, type ExecOptions } from '@devbot/contracts'
+import { DevBotError, type ShellOptions } from '@devbot/contracts'
 import { openToolChannel, type ToolChannel } from './channel/tool-channel.ts'
 import { withDeadline } from './deadline.ts'
 import type { SandboxEngine } from './engine.ts'
@@ -179,14 +179,18 @@ function assembleSandbox(engine: SandboxEngine, maxMinutes: number): Sandbox & {
       return (await engine.networkRefusals?.()) ?? []
     },
 
-    async exec(command: string, options: ExecOptions) {
+    async exec(command: string, options: ShellOptions) {
       const result = await (await channelForCall()).exec(command, options)
       assertUsable()
       return result
     },
 
-    async readFile(path, { maxBytes }) {
-      return await repeatWhenLost(async () => (await channelForCall()).readFile(path, maxBytes))
+    async startCommand(command) {
+      return (await channelForCall()).startCommand(command)
+    },
+
+    async readFile(path, options) {
+      return await repeatWhenLost(async () => (await channelForCall()).readFile(path, options))
     },
 
     async writeFile(path, bytes) {

@@ -1,6 +1,8 @@
 /** Keeps the first and the last bytes of a stream of any length, in bounded memory, and counts all. */
 export type HeadAndTail = {
   push(bytes: Uint8Array): void
+  /** Counts bytes that somebody else has left out. */
+  skip(count: number): void
   /** Everything when it fitted, else the head followed by the tail. */
   kept(): Uint8Array
   readonly totalBytes: number
@@ -35,6 +37,12 @@ export function createHeadAndTail(maxBytes: number): HeadAndTail {
       if (room > 0) head.push(Uint8Array.from(bytes.subarray(0, room)))
       totalBytes += bytes.length
       if (bytes.length > room) keepTail(Uint8Array.from(bytes.subarray(Math.max(room, bytes.length - tailBytes))))
+    },
+    skip(count) {
+      totalBytes += count
+      // What came before is not next to what comes.
+      tail = []
+      tailHeld = 0
     },
     kept: () => Buffer.concat([...head, lastBytes(tail, tailBytes)]),
     get totalBytes() {

@@ -1,5 +1,12 @@
 import type { Readable, Writable } from 'node:stream'
-import type { ExecOptions, ExecResult, NetworkRefusal, SideService } from '@devbot/contracts'
+import type {
+  BackgroundCommand,
+  ExecOptions,
+  ExecResult,
+  NetworkRefusal,
+  ShellOptions,
+  SideService,
+} from '@devbot/contracts'
 
 export type { NetworkRefusal } from '@devbot/contracts'
 
@@ -21,6 +28,9 @@ export type SandboxSpec = {
   readonly egressAllow?: readonly string[]
 }
 
+/** What a repository chose of its own. */
+export type SandboxImages = Pick<SandboxSpec, 'image' | 'services'>
+
 export type SandboxLimits = {
   readonly memoryBytes: number
   readonly diskBytes: number
@@ -35,9 +45,10 @@ export interface SandboxDriver {
   readonly name: 'docker' | 'process'
   /**
    * Makes sure that sandboxes can be made: the engine answers, the images are there or are pulled, as SANDBOX_PULL says.
-   * Quick when they are. `environmentId` changes whenever programs in the sandboxes may have changed. Throws `sandbox`.
+   * Quick when they are. `environmentId` changes whenever programs in the sandboxes may have changed. `images`: what one
+   * repository needs, in place of the operator's choice or besides. Throws `sandbox`; `config` where the driver has no images.
    */
-  prepare(signal?: AbortSignal): Promise<{ readonly environmentId: string }>
+  prepare(signal?: AbortSignal, images?: SandboxImages): Promise<{ readonly environmentId: string }>
   /** Throws DevBotError of category `sandbox` when none can be made; nothing is left behind then. */
   create(spec: SandboxSpec, signal?: AbortSignal): Promise<Sandbox>
   /** Removes what dead owners of this instance left. Returns how many sandboxes it removed. */
@@ -95,9 +106,14 @@ export interface Sandbox extends AsyncDisposable {
   /** Connections out of the sandbox that were refused so far; empty where nothing leads out. */
   networkRefusals(): Promise<readonly NetworkRefusal[]>
   /** Runs a shell command through the tool channel: the working directory and environment persist between calls. */
-  exec(command: string, options: ExecOptions): Promise<ExecResult>
+  exec(command: string, options: ShellOptions): Promise<ExecResult>
+  /**
+   * Starts a command that goes on beside the others, until `exportChange` at the latest. The outputs of those that run and of
+   * the four that ended last are kept. Throws `invalid-input` for a command that no shell could take.
+   */
+  startCommand(command: string): Promise<BackgroundCommand>
   /** Reads through the tool channel; paths are relative to the workspace or absolute inside the sandbox. */
-  readFile(path: string, options: { readonly maxBytes: number }): Promise<ReadFileResult>
+  readFile(path: string, options: ReadOptions): Promise<ReadFileResult>
   /** Writes through the tool channel; makes parent folders, keeps the mode of an existing file. */
   writeFile(path: string, bytes: Uint8Array): Promise<WriteFileResult>
   /**
@@ -109,6 +125,9 @@ export interface Sandbox extends AsyncDisposable {
    * `invalid-input`, code `change-too-large`, beyond the limits. The sandbox goes on with a fresh channel afterwards. */
   exportChange(limits: ExportLimits): Promise<WorkspaceChange>
 }
+
+/** `fromByte` is 0 when absent. */
+export type ReadOptions = { readonly maxBytes: number; readonly fromByte?: number }
 
 export type ReadFileResult =
   | { readonly kind: 'file'; readonly bytes: Uint8Array; readonly totalBytes: number }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import type { ExecOptions, ExecResult } from '@devbot/contracts'
+import type { ExecResult, ShellOptions } from '@devbot/contracts'
 import { createHeadAndTail } from '../head-and-tail.ts'
-import { type CallFrame, channelViolation, escapeWord } from './frames.ts'
+import { type CallFrame, channelViolation, escapeWord, keptOutputPath } from './frames.ts'
 import { createKillSequence } from './kill-sequence.ts'
 import { createMarkScanner } from './mark-scanner.ts'
 import type { BeginCall } from './tool-channel.ts'
@@ -18,24 +18,28 @@ const PREPARE_AFTER_MS = 20
 const EOF_AFTER_EXIT_MS = 30
 /** For the answer to that, on a busy machine; then the call ends with the output that came. */
 const MARK_ANSWER_MS = 3_000
+/** The first block of an output always comes: what is shown of its beginning must lie in there. */
+const MAX_KEEPING_BYTES = 64 * 1024
 const LOST_NOTICE =
   '\n[devbot: the shell ended before it could report an exit code; the next command gets a fresh one in the last working directory]\n'
 
 type CommandCallInput = {
   readonly command: string
-  readonly options: ExecOptions
+  readonly options: ShellOptions
   readonly begin: BeginCall
+  readonly scratch: string
   /** Ends the channel and everything in the sandbox. */
   readonly closeAll: () => Promise<void>
 }
 
 /** Runs one command on the channel. Rejects only when the sandbox itself is broken. */
-export function runCommandCall({ command, options, begin, closeAll }: CommandCallInput): Promise<ExecResult> {
+export function runCommandCall({ command, options, begin, scratch, closeAll }: CommandCallInput): Promise<ExecResult> {
   const refusal = refusalOf(command)
   if (refusal) return Promise.resolve(refusedResult(refusal))
   if (options.signal?.aborted) return Promise.resolve({ ...NOTHING_RAN, aborted: true })
 
   const startedAt = performance.now()
+  const keepAbove = options.keepOutput ? Math.min(options.maxOutputBytes, MAX_KEEPING_BYTES) : 0
   const kept = createHeadAndTail(options.maxOutputBytes)
   const nonce = randomBytes(16).toString('hex')
   const mark = createMarkScanner(nonce)
@@ -56,7 +60,8 @@ export function runCommandCall({ command, options, begin, closeAll }: CommandCal
   after(options.timeoutMs, () => stop('timed-out'))
   const onAbort = () => stop('aborted')
   options.signal?.addEventListener('abort', onAbort, { once: true })
-  void context.send(`exec ${context.id} ${escapeWord(command)}`)
+  const verb = options.apart ? `apart ${context.id}` : `exec ${context.id} ${keepAbove}`
+  void context.send(`${verb} ${escapeWord(command)}`)
   after(PREPARE_AFTER_MS, prepareNext)
   return promise
 
@@ -71,6 +76,7 @@ export function runCommandCall({ command, options, begin, closeAll }: CommandCal
 
   function heard(frame: CallFrame): void {
     if (frame.kind === 'data') heardData(frame.bytes)
+    else if (frame.kind === 'skipped') heardSkipped(frame.count)
     else if (frame.kind === 'exit') heardExit(frame.code)
     else if (frame.kind === 'eof') endOutput()
     else if (frame.kind === 'killed') heardKilled(frame.signal)
@@ -81,7 +87,15 @@ export function runCommandCall({ command, options, begin, closeAll }: CommandCal
     if (outputEnded) return
     const { output, found } = mark.push(bytes)
     kept.push(output)
-    if (found) endOutput()
+    if (!found) return
+    if (keepAbove > 0) void context.send(`trim ${context.id} ${kept.totalBytes}`)
+    endOutput()
+  }
+
+  function heardSkipped(count: number): void {
+    if (outputEnded) return
+    kept.push(mark.rest())
+    kept.skip(count)
   }
 
   function heardExit(code: number): void {
@@ -145,6 +159,7 @@ export function runCommandCall({ command, options, begin, closeAll }: CommandCal
       durationMs: Math.round(performance.now() - startedAt),
       output: kept.kept(),
       totalOutputBytes: kept.totalBytes,
+      ...(keepAbove > 0 && kept.totalBytes > keepAbove ? { outputPath: keptOutputPath(scratch, context.id) } : {}),
     })
   }
 
@@ -170,7 +185,8 @@ const NOTHING_RAN: ExecResult = {
   totalOutputBytes: 0,
 }
 
-function refusalOf(command: string): string | undefined {
+/** Why a command cannot be run at all. */
+export function refusalOf(command: string): string | undefined {
   if (command.includes('\0')) return 'devbot: the command holds a NUL byte, which no shell can take\n'
   const bytes = Buffer.byteLength(command)
   if (bytes <= MAX_COMMAND_BYTES) return undefined

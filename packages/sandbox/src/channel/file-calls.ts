@@ -1,6 +1,6 @@
 import { DevBotError } from '@devbot/contracts'
-import type { ReadFileResult, WriteFileResult } from '../sandbox.ts'
-import { type CallFrame, channelViolation, escapeWord, MAX_PAYLOAD_BYTES } from './frames.ts'
+import type { ReadFileResult, ReadOptions, WriteFileResult } from '../sandbox.ts'
+import { type CallFrame, channelViolation, escapeWord, MAX_PAYLOAD_BYTES, READ_STEP_BYTES } from './frames.ts'
 import type { BeginCall } from './tool-channel.ts'
 
 /** Files move at 500 MB/s; a minute means that nobody answers any more. */
@@ -17,16 +17,20 @@ export type FileChannel = {
   readonly closeAll: () => Promise<void>
 }
 
-/** Reads the first `maxBytes` of a file. */
-export async function runReadCall(path: string, maxBytes: number, channel: FileChannel): Promise<ReadFileResult> {
+/** Reads at most `maxBytes` of a file, from `fromByte` on. */
+export async function runReadCall(path: string, options: ReadOptions, channel: FileChannel): Promise<ReadFileResult> {
   if (path.includes('\0')) return { kind: 'missing' }
+  const { fromByte = 0, maxBytes } = options
+  const skip = Math.floor(fromByte / READ_STEP_BYTES)
+  const unwanted = fromByte - skip * READ_STEP_BYTES
+  const end = unwanted + maxBytes
   let received = 0
   const pieces: Buffer[] = []
   const call = startFileCall<ReadFileResult>(channel, {
     onData(bytes) {
       // The server sends whole blocks: at most one goes beyond the limit.
-      if (received > maxBytes) throw channelViolation('more of a file than was asked for')
-      const wanted = bytes.subarray(0, maxBytes - received)
+      if (received > end) throw channelViolation('more of a file than was asked for')
+      const wanted = bytes.subarray(Math.max(0, unwanted - received), Math.max(0, end - received))
       received += bytes.length
       if (wanted.length > 0) pieces.push(wanted)
     },
@@ -38,7 +42,7 @@ export async function runReadCall(path: string, maxBytes: number, channel: FileC
       throw channelViolation('an unknown answer to a read')
     },
   })
-  void call.send(`read ${call.id} ${maxBytes} ${escapeWord(path)}`)
+  void call.send(`read ${call.id} ${end} ${skip} ${escapeWord(path)}`)
   return await call.result
 }
 

@@ -1,15 +1,20 @@
 /**
  * The protocol of the tool channel. Requests are one line each, `put` followed by raw bytes:
  *
- *     prepare    exec ID COMMAND    mark ID NONCE    kill ID TERM|KILL    forget ID
- *     read ID MAX PATH         put ID LENGTH\n…     write ID PATH
+ *     prepare    exec ID KEEP COMMAND    apart ID COMMAND    job ID COMMAND
+ *     mark ID NONCE    trim ID BYTES     kill ID TERM|KILL   forget ID
+ *     read ID MAX SKIP PATH              put ID LENGTH\n…    write ID PATH
  *
  * COMMAND and PATH are escaped (`escapeWord`). Frames come back as one line each, `data` and `reply` followed by raw bytes:
  *
- *     ready 1    missing TOOL…    data ID LENGTH\n…    exit ID CODE    eof ID    reply ID STATUS LENGTH\n…    killed ID TERM|KILL
+ *     ready 1    missing TOOL…    data ID LENGTH\n…    skipped ID BYTES    exit ID CODE    eof ID
+ *     reply ID STATUS LENGTH\n…    killed ID TERM|KILL
  *
- * `prepare` starts a shell for the next command ahead of time. `exit` tells that a command's shell has ended, `eof` that nothing holds its output open any more. Where `eof` does not
- * follow, `mark` puts a nonce into the output: what the command wrote lies before it.
+ * `prepare` starts a shell for the next command ahead of time. `exit` tells that a command's shell has ended, `eof` that
+ * nothing holds its output open any more. Where `eof` does not follow, `mark` puts a nonce into the output: what the
+ * command wrote lies before it. Of an output above KEEP bytes (0: never) only the beginning and the end come, the rest is
+ * `skipped`; the whole lies in `keptOutputPath`, up to a bound, once `trim` has cut off the nonce. A `job` sends nothing
+ * but its `exit`: its output is in `jobOutputPath`. `read` begins at the SKIPth block of 64 KiB.
  */
 import { DevBotError } from '@devbot/contracts'
 
@@ -17,6 +22,7 @@ export type Frame =
   | { readonly kind: 'ready' }
   | { readonly kind: 'missing'; readonly tools: readonly string[] }
   | { readonly kind: 'data'; readonly id: number; readonly bytes: Buffer }
+  | { readonly kind: 'skipped'; readonly id: number; readonly count: number }
   | { readonly kind: 'exit'; readonly id: number; readonly code: number }
   | { readonly kind: 'eof'; readonly id: number }
   | { readonly kind: 'reply'; readonly id: number; readonly status: string; readonly bytes: Buffer }
@@ -29,6 +35,10 @@ export type CallFrame = Extract<Frame, { readonly id: number }>
 const MAX_HEADER_BYTES = 256
 /** Longest payload: the block size in which the server reads files. */
 export const MAX_PAYLOAD_BYTES = 1024 * 1024
+/** In which places of a file a `read` can begin. */
+export const READ_STEP_BYTES = 64 * 1024
+/** Added to the id of a call in the name of its output, so that names sort by age. */
+const OUTPUT_NAME_BASE = 1_000_000
 const NEWLINE = 10
 
 const ID = '([1-9][0-9]{0,9})'
@@ -36,6 +46,7 @@ const LENGTH = '(0|[1-9][0-9]{0,6})'
 const HEADERS = {
   data: new RegExp(`^data ${ID} ${LENGTH}$`),
   reply: new RegExp(`^reply ${ID} ([a-z-]{1,20}) ${LENGTH}$`),
+  skipped: new RegExp(`^skipped ${ID} (0|[1-9][0-9]{0,14})$`),
   exit: new RegExp(`^exit ${ID} (0|[1-9][0-9]{0,2})$`),
   eof: new RegExp(`^eof ${ID}$`),
   killed: new RegExp(`^killed ${ID} (TERM|KILL)$`),
@@ -100,6 +111,11 @@ function parseHeader(line: string): Header {
   if (exit) return { length: 0, build: () => ({ kind: 'exit', id: Number(exit[1]), code: Number(exit[2]) }) }
   const eof = HEADERS.eof.exec(line)
   if (eof) return { length: 0, build: () => ({ kind: 'eof', id: Number(eof[1]) }) }
+  const skipped = HEADERS.skipped.exec(line)
+  if (skipped) {
+    const [id, count] = [Number(skipped[1]), Number(skipped[2])]
+    return { length: 0, build: () => ({ kind: 'skipped', id, count }) }
+  }
   const killed = HEADERS.killed.exec(line)
   if (killed) {
     const signal = killed[2] === 'KILL' ? 'KILL' : 'TERM'
@@ -142,4 +158,14 @@ export function escapeBytes(bytes: Uint8Array): string {
     escaped += plain ? String.fromCharCode(byte) : `\\0${byte.toString(8).padStart(3, '0')}`
   }
   return escaped
+}
+
+/** Where the server keeps the whole output of a command. */
+export function keptOutputPath(scratch: string, id: number): string {
+  return `${scratch}/output/${OUTPUT_NAME_BASE + id}`
+}
+
+/** Where the output of a job is. */
+export function jobOutputPath(scratch: string, id: number): string {
+  return `${scratch}/job/${OUTPUT_NAME_BASE + id}`
 }

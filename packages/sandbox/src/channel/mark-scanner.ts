@@ -2,7 +2,7 @@
 export type MarkScanner = {
   /** The output bytes that are certain now, and whether the nonce was seen. What follows it is dropped. */
   push(bytes: Buffer): { readonly output: Buffer; readonly found: boolean }
-  /** The bytes held back, when no nonce can come any more. */
+  /** Gives up the bytes held back, when no nonce can come any more, or none that begins in them. */
   rest(): Buffer
 }
 
@@ -18,6 +18,10 @@ export function createMarkScanner(nonce: string): MarkScanner {
       held = start >= 0 ? Buffer.alloc(0) : Buffer.from(all.subarray(certain))
       return { output: all.subarray(0, certain), found: start >= 0 }
     },
-    rest: () => held,
+    rest() {
+      const given = held
+      held = Buffer.alloc(0)
+      return given
+    },
   }
 }

@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeEach, describe, expect, it, onTestFinished }
 import { createSandbox } from '../create-sandbox.ts'
 import { createProcessEngine } from '../process/process-engine.ts'
 import type { Sandbox } from '../sandbox.ts'
-import { generous, makeDriver, processesWith, sh, specForTests, text } from '../testing/make-sandbox.ts'
+import { generous, makeDriver, processesWith, sh, specForTests, tarOf, text } from '../testing/make-sandbox.ts'
 import { dockerPlaces, type Place, processPlaces } from '../testing/places.ts'
 
 const docker = await dockerPlaces(process.env.DOCKER_HOST ?? 'unix:///var/run/docker.sock')
@@ -233,6 +233,126 @@ function channelTests(place: Place): void {
     const killed = await sandbox.exec(`${toServer('-KILL')}; sleep 5`, generous)
     expect(killed.exitCode).toBeUndefined()
     expect(await sh(sandbox, 'pwd; echo $STAYS')).toMatch(/\/here\n1\n$/)
+  })
+
+  it('keeps the whole of a cut output in a file when asked to, and passes on only what is shown', async () => {
+    const options = { ...generous, maxOutputBytes: 1000, keepOutput: true }
+    for (const bytes of [1001, 65_536, 65_537, 1_000_000, 3_000_007, 4 * 1024 * 1024]) {
+      await sh(sandbox, `i=0; yes 'é line' | head -c ${bytes} >expected`)
+      const result = await sandbox.exec('cat expected', options)
+      expect(result).toMatchObject({ exitCode: 0, totalOutputBytes: bytes })
+      const expected = Buffer.from('é line\n'.repeat(bytes / 8 + 1)).subarray(0, bytes)
+      expect(Buffer.compare(result.output, Buffer.concat([expected.subarray(0, 500), expected.subarray(-500)]))).toBe(0)
+      expect(await sh(sandbox, `cmp expected '${result.outputPath}' && rm expected && echo same`)).toBe('same\n')
+    }
+    const short = await sandbox.exec('yes | head -c 1000', options)
+    expect([short.totalOutputBytes, short.outputPath]).toEqual([1000, undefined])
+  })
+
+  it('keeps the newest three outputs, each up to 64 MiB, and shows the end of a longer one', async () => {
+    const options = { ...generous, maxOutputBytes: 1000, keepOutput: true }
+    const paths: (string | undefined)[] = []
+    for (let count = 0; count < 4; count += 1)
+      paths.push((await sandbox.exec('yes | head -c 2000', options)).outputPath)
+    const first = await sandbox.readFile(paths[0] ?? '', { maxBytes: 1 })
+    expect([first.kind, (await sandbox.readFile(paths[1] ?? '', { maxBytes: 1 })).kind]).toEqual(['missing', 'file'])
+    const flood = await sandbox.exec('dd if=/dev/zero bs=1048576 count=80 2>/dev/null; echo the end', options)
+    expect(flood).toMatchObject({ exitCode: 0, totalOutputBytes: 80 * 1024 * 1024 + 8 })
+    expect(text(flood)).toMatch(/the end\n$/)
+    const size = Number(await sh(sandbox, `wc -c <'${flood.outputPath}'`))
+    expect(size).toBeLessThan(66 * 1024 * 1024)
+    const kept = await sandbox.readFile(flood.outputPath ?? '', { fromByte: size - 31, maxBytes: 1000 })
+    expect(kept.kind === 'file' && Buffer.from(kept.bytes).toString()).toBe('[devbot: the rest is not kept]\n')
+    await sh(sandbox, `rm '${flood.outputPath}'`)
+  })
+
+  it('keeps what a command wrote, also when something it left behind holds the output, and when its time is up', async () => {
+    const options = { ...generous, maxOutputBytes: 1000, keepOutput: true }
+    const left = await sandbox.exec('sleep 947.5 & yes | head -c 3000000; echo end', options)
+    expect(left).toMatchObject({ exitCode: 0, totalOutputBytes: 3_000_004 })
+    expect(text(left)).toMatch(/end\n$/)
+    expect((await sh(sandbox, `wc -c <'${left.outputPath}'; tail -c 4 '${left.outputPath}'`)).trim()).toBe(
+      '3000004\nend',
+    )
+    const late = await sandbox.exec('yes | head -c 2500000; echo late; sleep 946.5', { ...options, timeoutMs: 1500 })
+    expect(late).toMatchObject({ timedOut: true, totalOutputBytes: 2_500_005 })
+    expect(await sh(sandbox, `tail -n 1 '${late.outputPath}'`)).toBe('late\n')
+  })
+
+  it('runs a command apart: in the workspace, with the environment of the start, leaving nothing', async () => {
+    await sh(sandbox, 'mkdir elsewhere && cd elsewhere && export PATH=/nowhere MINE=1')
+    const apart = await sandbox.exec('pwd; echo "[$MINE]"; cd /; export THEIRS=1; exit 3', { ...generous, apart: true })
+    expect(apart).toMatchObject({ exitCode: 3 })
+    expect(text(apart)).toMatch(/\/workspace\n\[\]\n$/)
+    expect(await sh(sandbox, 'pwd; echo "$MINE[$THEIRS]"')).toMatch(/\/elsewhere\n1\[\]\n$/)
+  })
+
+  it('reads a file from a byte on', async () => {
+    const bytes = randomBytes(2_500_000)
+    await sandbox.writeFile('blob', bytes)
+    for (const [fromByte, maxBytes] of [
+      [0, 10],
+      [65_535, 3],
+      [65_536, 1_048_576],
+      [1_999_999, 600_000],
+      [2_499_999, 5],
+    ] as const) {
+      const read = await sandbox.readFile('blob', { fromByte, maxBytes })
+      expect(read).toMatchObject({ kind: 'file', totalBytes: bytes.length })
+      expect(read.kind === 'file' && Buffer.compare(read.bytes, bytes.subarray(fromByte, fromByte + maxBytes))).toBe(0)
+    }
+    for (const fromByte of [2_500_000, 9_000_000]) {
+      const past = await sandbox.readFile('blob', { fromByte, maxBytes: 10 })
+      expect(past).toEqual({ kind: 'file', bytes: Buffer.alloc(0), totalBytes: bytes.length })
+    }
+  })
+
+  it('starts a command that goes on beside others, with its output readable as it comes', async () => {
+    await sh(sandbox, 'mkdir place && cd place && export GIVEN=1')
+    const job = await sandbox.startCommand(
+      'pwd; echo "$GIVEN"; cd /; export GIVEN=2; while ! [ -e stop ] && ! [ -e "$OLDPWD/stop" ]; do sleep 0.05; done; echo end >&2; exit 7',
+    )
+    const output = async () => {
+      const read = await sandbox.readFile(job.outputPath, { maxBytes: 1000 })
+      return read.kind === 'file' ? Buffer.from(read.bytes).toString() : read.kind
+    }
+    await expect.poll(output).toMatch(/\/place\n1\n$/)
+    expect(await sh(sandbox, 'pwd; echo "$GIVEN"; touch stop')).toMatch(/\/place\n1\n$/)
+    expect(await job.ended).toEqual({ exitCode: 7 })
+    await expect.poll(output).toMatch(/1\nend\n$/)
+    expect(await sh(sandbox, 'pwd; echo "$GIVEN"')).toMatch(/\/place\n1\n$/)
+  })
+
+  it('ends a command in the background with all it started, when told to and when a change is exported', async () => {
+    await sandbox.importTree(tarOf({ a: '' }))
+    const start = () => sandbox.startCommand('trap "" TERM; setsid sleep 945.5 & sleep 944.5; sleep 943.5')
+    const job = await start()
+    await expect.poll(() => processesWith('sleep 94').length).toBe(2)
+    await job.stop()
+    expect(processesWith('sleep 94')).toEqual([])
+    expect(await job.ended).toEqual({})
+    const other = await start()
+    await expect.poll(() => processesWith('sleep 94').length).toBe(2)
+    await sandbox.exportChange({ maxFiles: 10, maxBytes: 1000 })
+    expect(await other.ended).toEqual({})
+    expect(processesWith('sleep 94')).toEqual([])
+    await other.stop()
+    await expect(sandbox.startCommand('a\0b')).rejects.toMatchObject({ category: 'invalid-input' })
+  })
+
+  it('bounds what a command in the background writes, and keeps the output of those that run and of the last four', async () => {
+    const flood = await sandbox.startCommand('yes | head -c 40000000; echo wrote')
+    expect(await flood.ended).toEqual({ exitCode: 0 })
+    const size = async () => Number(await sh(sandbox, `wc -c <'${flood.outputPath}'`))
+    await expect.poll(size).toBeGreaterThan(16_000_000)
+    expect(await size()).toBeLessThan(26_000_000)
+    const running = await sandbox.startCommand('echo still; sleep 942.5')
+    for (let count = 0; count < 6; count += 1) await (await sandbox.startCommand(`echo ${count}`)).ended
+    await expect.poll(async () => (await sandbox.readFile(flood.outputPath, { maxBytes: 1 })).kind).toBe('missing')
+    expect(await sandbox.readFile(running.outputPath, { maxBytes: 10 })).toMatchObject({
+      bytes: Buffer.from('still\n'),
+    })
+    await running.stop()
   })
 
   it('takes frames that a command prints as its output', async () => {

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { DevBotError, type ExecOptions, type ExecResult } from '@devbot/contracts'
+import { type BackgroundCommand, DevBotError, type ExecResult, type ShellOptions } from '@devbot/contracts'
 import { withDeadline } from '../deadline.ts'
 import type { SandboxEngine, SandboxProcess } from '../engine.ts'
-import type { ReadFileResult, WriteFileResult } from '../sandbox.ts'
+import type { ReadFileResult, ReadOptions, WriteFileResult } from '../sandbox.ts'
+import { runBackgroundCall } from './background-call.ts'
 import { runCommandCall } from './command-call.ts'
 import { runReadCall, runWriteCall } from './file-calls.ts'
 import { type CallFrame, channelViolation, createFrameReader, type Frame } from './frames.ts'
@@ -40,8 +41,9 @@ export type BeginCall = (call: Call) => CallContext
 
 /** The client of one tool channel. Calls may run side by side. */
 export type ToolChannel = {
-  exec(command: string, options: ExecOptions): Promise<ExecResult>
-  readFile(path: string, maxBytes: number): Promise<ReadFileResult>
+  exec(command: string, options: ShellOptions): Promise<ExecResult>
+  startCommand(command: string): BackgroundCommand
+  readFile(path: string, options: ReadOptions): Promise<ReadFileResult>
   writeFile(path: string, bytes: Uint8Array): Promise<WriteFileResult>
   /** Ends the server and all calls under way. */
   close(): Promise<void>
@@ -64,7 +66,8 @@ export type ToolChannelOptions = {
 export async function openToolChannel(engine: SandboxEngine, options: ToolChannelOptions): Promise<ToolChannel> {
   const tag = randomBytes(8).toString('hex')
   const firstId = String(options.callIds.last + 1)
-  const argv = ['sh', '-c', SERVER, 'devbot', SERVER, engine.scratch, engine.workspace, 'start', tag, firstId] as const
+  const { scratch, workspace } = engine
+  const argv = ['sh', '-c', SERVER, 'devbot', SERVER, scratch, workspace, 'start', tag, firstId] as const
   const process = await engine.start([...argv])
   const calls = new Map<number, Call>()
   let isOpen = true
@@ -145,8 +148,9 @@ export async function openToolChannel(engine: SandboxEngine, options: ToolChanne
     get isOpen() {
       return isOpen
     },
-    exec: (command, execOptions) => runCommandCall({ command, options: execOptions, begin, closeAll }),
-    readFile: (path, maxBytes) => runReadCall(path, maxBytes, { begin, closeAll }),
+    exec: (command, execOptions) => runCommandCall({ command, options: execOptions, begin, scratch, closeAll }),
+    startCommand: (command) => runBackgroundCall({ command, begin, scratch, closeAll }),
+    readFile: (path, readOptions) => runReadCall(path, readOptions, { begin, closeAll }),
     writeFile: (path, bytes) => runWriteCall(path, bytes, { begin, closeAll }),
     async close() {
       end()

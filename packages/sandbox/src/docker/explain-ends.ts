@@ -40,6 +40,7 @@ export function explainEnds(sandbox: Sandbox, askWhyEnded: () => Promise<DevBotE
     importSetup: explained(sandbox.importSetup),
     networkRefusals: sandbox.networkRefusals,
     exec: explained(sandbox.exec, mayHaveEnded),
+    startCommand: explained(sandbox.startCommand),
     readFile: explained(sandbox.readFile),
     writeFile: explained(sandbox.writeFile),
     run: explained(sandbox.run, mayHaveEnded),
