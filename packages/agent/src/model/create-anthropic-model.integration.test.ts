@@ -40,6 +40,13 @@ async function ask(
   return { ...result, requests: server.requests, failed }
 }
 
+const REQUEST: ModelRequest = {
+  system: 'You are DevBot.',
+  tools: [TOOL],
+  messages: [{ role: 'user', content: [{ type: 'text', text: 'Hi' }] }],
+  signal: new AbortController().signal,
+}
+
 function codeOf(error: unknown): string | undefined {
   return error instanceof DevBotError ? error.code : undefined
 }
@@ -121,9 +128,17 @@ describe('createAnthropicModel', () => {
   describe('when the endpoint fails once', () => {
     const whole = replyEvents([toolCall], { stopReason: 'tool_use' })
     it.each<[string, Answer, string]>([
-      ['500', apiError(500, 'api_error'), 'model-overloaded'],
+      ['500', apiError(500, 'api_error'), 'model-failed'],
+      ['503', apiError(503, 'api_error'), 'model-overloaded'],
+      ['504', apiError(504, 'timeout_error'), 'model-failed'],
+      ['409', apiError(409, 'conflict_error'), 'model-failed'],
+      [
+        "a gateway's page that is no JSON",
+        (response) => void response.writeHead(502, { 'content-type': 'text/html' }).end('<h1>Bad gateway</h1>'),
+        'model-failed',
+      ],
       ['529', apiError(529, 'overloaded_error'), 'model-overloaded'],
-      ['408', apiError(408, 'timeout_error'), 'model-overloaded'],
+      ['408', apiError(408, 'timeout_error'), 'model-failed'],
       [
         'an error event inside the stream',
         streamOf([whole[0] ?? {}, { type: 'error', error: { type: 'overloaded_error', message: 'x' } }]),
@@ -236,7 +251,10 @@ describe('createAnthropicModel', () => {
     [400, 'billing_error', undefined, 'permission', 'model-spend-limit'],
     [403, 'permission_error', undefined, 'permission', 'model-access-denied'],
     [404, 'not_found_error', undefined, 'config', 'model-not-found'],
-    [413, 'invalid_request_error', undefined, 'invalid-input', 'model-request-too-large'],
+    [413, 'request_too_large', undefined, 'invalid-input', 'model-request-too-long'],
+    [400, 'invalid_request_error', 'organization_on_hold', 'permission', 'model-access-denied'],
+    [402, 'billing_error', 'linked_organization_spend_limit_reached', 'permission', 'model-spend-limit'],
+    [429, 'rate_limit_error', 'contract_spend_limit_reached', 'permission', 'model-spend-limit'],
     [422, 'invalid_request_error', undefined, 'invalid-input', 'model-request-refused'],
     [429, 'rate_limit_error', undefined, 'transient', 'model-rate-limited'],
     [429, 'rate_limit_error', 'enforced_spend_limit_reached', 'permission', 'model-spend-limit'],
@@ -244,6 +262,66 @@ describe('createAnthropicModel', () => {
     const { error, requests } = await ask([apiError(status, type, errorCode === undefined ? {} : { errorCode }), hello])
     expect(requests).toHaveLength(1)
     expect(error).toMatchObject({ category, code })
+  })
+
+  it('never gives a part of a tool call, wherever the stream breaks off', async () => {
+    const parts = [
+      { type: 'thinking' as const, thinking: ['I look.'], signature: 'sig==' },
+      { type: 'text' as const, text: ['Looking'] },
+      toolCall,
+      { ...toolCall, id: 'toolu_2', json: ['{"command": "rm -r build"}'] },
+    ]
+    const events = replyEvents(parts, { stopReason: 'tool_use' })
+    const whole = events
+      .map((event) => `event: ${(event as { type: string }).type}\ndata: ${JSON.stringify(event)}\n\n`)
+      .join('')
+    // Each event's middle, end and last line, and each byte of the last 200: the places where a cut could look whole.
+    const cuts = new Set(Array.from({ length: 200 }, (_, back) => whole.length - 1 - back))
+    for (let at = whole.indexOf('\n\n'); at >= 0; at = whole.indexOf('\n\n', at + 1))
+      for (const cut of [at - 30, at - 1, at, at + 1, at + 2]) if (cut > 0 && cut < whole.length) cuts.add(cut)
+    const answers = [...cuts].map(
+      (cut): Answer =>
+        (response) =>
+          void response.writeHead(200, { 'content-type': 'text/event-stream' }).end(whole.slice(0, cut)),
+    )
+    await using server = await startMessagesServer(answers)
+    const model = createAnthropicModel({
+      apiKey: () => KEY,
+      baseUrl: server.url,
+      model: 'm',
+      retry: { maxAttempts: 1 },
+    })
+    for (const cut of cuts) {
+      const asked = await model.ask(REQUEST).then(
+        (reply) => reply.content,
+        (error: unknown) => codeOf(error),
+      )
+      // The last event's own end may be missing: all it says is that the reply is complete.
+      if (cut < whole.lastIndexOf('event: message_stop')) expect(asked).toBe('model-stream-broken')
+      else if (typeof asked !== 'string')
+        expect(asked?.filter((block) => block.type === 'tool_use')).toMatchObject([
+          { input: { command: 'ls -l' } },
+          { input: { command: 'rm -r build' } },
+        ])
+    }
+  })
+
+  it('calls a refused request too long when it is larger than the window can hold', async () => {
+    const long = {
+      messages: [{ role: 'user' as const, content: [{ type: 'text' as const, text: 'x'.repeat(450_000) }] }],
+    }
+    const { error } = await ask([apiError(400, 'invalid_request_error')], { model: 'claude-haiku-4-5', request: long })
+    expect(error).toMatchObject({ category: 'invalid-input', code: 'model-request-too-long' })
+    const short = await ask([apiError(400, 'invalid_request_error')], { model: 'claude-haiku-4-5' })
+    expect(codeOf(short.error)).toBe('model-request-refused')
+  })
+
+  it('reads the wait in milliseconds or as a date too', async () => {
+    const exact = await ask([apiError(429, 'rate_limit_error', { headers: { 'retry-after-ms': '120' } }), hello])
+    expect(exact.failed).toMatchObject([{ retryInMs: 120 }])
+    const date = new Date(Date.now() + 7_200_000).toUTCString()
+    const { error } = await ask([apiError(429, 'rate_limit_error', { headers: { 'retry-after': date } })])
+    expect(error).toHaveProperty('retryAfterMs', expect.closeTo(7_200_000, -4))
   })
 
   it('names the network fault when nothing listens', async () => {

@@ -68,4 +68,21 @@ describe('requestBody', () => {
     const request = { system: 's', tools: [], messages: conversation(0) }
     expect(requestBody(request, { ...OPTIONS, effort: 'low' }).output_config).toEqual({ effort: 'low' })
   })
+
+  it.each([
+    ['claude-sonnet-5-5', { thinking: { type: 'between_tools' }, output_config: { effort: 'low' } }],
+    ['claude-haiku-5-5', { thinking: { type: 'disabled' }, output_config: { effort: 'low' } }],
+    ['some-gateway/model', { thinking: { type: 'disabled' }, output_config: { effort: 'low' } }],
+    ['claude-opus-5-5', { output_config: { effort: 'low' } }],
+    ['claude-haiku-4-5-20251001', {}],
+  ])('turns thinking off and sets effort as far as %s allows', (model, expected) => {
+    const request = { system: 's', tools: [], messages: conversation(0) }
+    const body = requestBody(request, { ...OPTIONS, model, effort: 'low', thinking: 'off' })
+    const { thinking, output_config } = body
+    expect({ ...(thinking && { thinking }), ...(output_config && { output_config }) }).toEqual(expected)
+  })
+
+  it('sends no tools where there are none', () => {
+    expect(requestBody({ system: 's', tools: [], messages: conversation(0) }, OPTIONS)).not.toHaveProperty('tools')
+  })
 })

@@ -1,7 +1,6 @@
 import type Anthropic from '@anthropic-ai/sdk'
 import type { ModelBlock, ModelMessage, ModelRequest, ToolResultBlock } from '../model-client.ts'
-
-export type Effort = 'low' | 'medium' | 'high' | 'xhigh' | 'max'
+import { type Effort, factsOf } from './model-facts.ts'
 
 /**
  * How many of the newest user messages carry a cache breakpoint. The newest one writes the cache for the next request;
@@ -11,19 +10,30 @@ export type Effort = 'low' | 'medium' | 'high' | 'xhigh' | 'max'
 const MOVING_BREAKPOINTS = 2
 const CACHED = { cache_control: { type: 'ephemeral' } } as const
 
+export type RequestOptions = {
+  readonly model: string
+  readonly maxOutputTokens: number
+  readonly effort?: Effort | undefined
+  /** `off`: as little thinking as the model allows. */
+  readonly thinking?: 'adaptive' | 'off' | undefined
+}
+
 /**
  * The body of one request. Tools, system prompt and messages stand in the order in which the API caches them; only
- * the breakpoints move, and they are no part of what is compared. Thinking is left to the model's default (adaptive).
+ * the breakpoints move, and they are no part of what is compared. Thinking is left to the model's default (adaptive)
+ * or turned off as far as the model allows.
  */
 export function requestBody(
   request: Pick<ModelRequest, 'system' | 'tools' | 'messages'>,
-  options: { readonly model: string; readonly maxOutputTokens: number; readonly effort?: Effort | undefined },
+  options: RequestOptions,
 ): Anthropic.MessageCreateParamsStreaming {
+  const facts = factsOf(options.model)
   return {
     model: options.model,
     max_tokens: options.maxOutputTokens,
     stream: true,
-    ...(options.effort === undefined ? {} : { output_config: { effort: options.effort } }),
+    ...(options.effort === undefined || !facts.takesEffort ? {} : { output_config: { effort: options.effort } }),
+    ...thinkingParam(options),
     ...(request.tools.length === 0
       ? {}
       : {
@@ -36,6 +46,12 @@ export function requestBody(
     system: [{ type: 'text', text: request.system, ...CACHED }],
     messages: messageParams(request.messages),
   }
+}
+
+function thinkingParam({ model, thinking }: RequestOptions): Pick<Anthropic.MessageCreateParams, 'thinking'> {
+  const { thinkingOff } = factsOf(model)
+  if (thinking !== 'off' || thinkingOff === 'unset' || thinkingOff === 'never') return {}
+  return { thinking: { type: thinkingOff } }
 }
 
 function messageParams(messages: readonly ModelMessage[]): Anthropic.MessageParam[] {

@@ -62,6 +62,13 @@ describe('parseRetryAfter', () => {
     expect(parseRetryAfter(new Headers({ 'retry-after': value }), nowMs)).toBe(expected)
   })
 
+  it('prefers the exact wait, and does not believe in one without end', () => {
+    const headers = new Headers({ 'retry-after': '7', 'retry-after-ms': '1500' })
+    expect(parseRetryAfter(headers, nowMs)).toBe(1_500)
+    expect(parseRetryAfter(new Headers({ 'retry-after-ms': 'x', 'retry-after': '7' }), nowMs)).toBe(7_000)
+    expect(parseRetryAfter(new Headers({ 'retry-after': '9'.repeat(30) }), nowMs)).toBeUndefined()
+  })
+
   it('reads nothing from an absent header', () => {
     expect(parseRetryAfter(new Headers(), nowMs)).toBeUndefined()
   })

@@ -10,7 +10,11 @@ const MAX_REPLY_BYTES = 64 * 1024 * 1024
  * counts as a sign of life, the API's pings included, which the SDK does not pass on. Redirects are refused: they would
  * carry the key to another host. `trouble()` tells afterwards why it was ended.
  */
-export function createWatchedFetch(options: { readonly idleTimeoutMs: number; readonly signal: AbortSignal }) {
+export function createWatchedFetch(options: {
+  readonly idleTimeoutMs: number
+  readonly signal: AbortSignal
+  readonly fetch: typeof globalThis.fetch
+}) {
   const controller = new AbortController()
   let trouble: DevBotError | undefined
   let timer: NodeJS.Timeout | undefined
@@ -39,7 +43,7 @@ export function createWatchedFetch(options: { readonly idleTimeoutMs: number; re
     trouble: () => trouble,
     async fetch(url: string | URL | Request, init?: RequestInit): Promise<Response> {
       restart()
-      const response = await fetch(url, { ...init, redirect: 'error' })
+      const response = await options.fetch(url, { ...init, redirect: 'error' })
       return response.body === null ? response : new Response(response.body.pipeThrough(watch()), response)
     },
     stop: () => clearTimeout(timer),

@@ -1,6 +1,11 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 
-type ReceivedRequest = { readonly headers: IncomingMessage['headers']; readonly body: Record<string, unknown> }
+type ReceivedRequest = {
+  readonly url: string
+  readonly atMs: number
+  readonly headers: IncomingMessage['headers']
+  readonly body: Record<string, unknown>
+}
 export type Answer = (response: ServerResponse, request: ReceivedRequest) => void | Promise<void>
 
 /** A small HTTP server on loopback that answers `POST /v1/messages` with the given answers in order, the last one again and again. */
@@ -9,7 +14,12 @@ export async function startMessagesServer(answers: readonly Answer[]) {
   const server = createServer(async (request, response) => {
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk)
-    const received = { headers: request.headers, body: JSON.parse(Buffer.concat(chunks).toString()) }
+    const received = {
+      url: request.url ?? '',
+      atMs: performance.now(),
+      headers: request.headers,
+      body: JSON.parse(Buffer.concat(chunks).toString()),
+    }
     requests.push(received)
     await answers[Math.min(requests.length, answers.length) - 1]?.(response, received)
   })
