@@ -30,6 +30,8 @@ export type ImplementMessageInput = {
   readonly acceptance?: Plan['acceptance']
   /** AGENTS.md or CLAUDE.md of the base branch. */
   readonly instructions?: string | undefined
+  /** Where tests run, which paths are protected, what the change should stay within: lines that are ours. */
+  readonly limitsOnPaths?: string | undefined
 }
 
 /** The first message of an `implement` run. */
@@ -42,6 +44,7 @@ export function implementMessage(input: ImplementMessageInput): string {
     ...testCommandVariables(input.testCommand),
     baseline: input.baseline && baselineText(input.baseline, fence),
     overview: fence('untrusted overview of the repository', input.overview, MAX.overview),
+    limitsOnPaths: input.limitsOnPaths,
     instructions:
       input.instructions && fence('untrusted repository instructions', input.instructions, MAX.instructions),
   })
@@ -68,6 +71,9 @@ export type ReviseMessageInput = {
   readonly testCommand?: string | undefined
   /** How the plan changed since the last run, when it did. */
   readonly planDiff?: string | undefined
+  /** As in the first message of an `implement` run. */
+  readonly instructions?: string | undefined
+  readonly limitsOnPaths?: string | undefined
 }
 
 /** The first message of a `revise` run. */
@@ -78,6 +84,9 @@ export function reviseMessage(input: ReviseMessageInput): string {
     planDiff: input.planDiff && fence("difference of the plan's text", input.planDiff, MAX.diff),
     items: input.items.map((item) => itemText(item, fence)).join('\n\n'),
     diff: fence('untrusted diff of the branch', input.diff === '' ? '(no difference)' : input.diff, MAX.diff),
+    limitsOnPaths: input.limitsOnPaths,
+    instructions:
+      input.instructions && fence('untrusted repository instructions', input.instructions, MAX.instructions),
     ...testCommandVariables(input.testCommand),
   })
 }

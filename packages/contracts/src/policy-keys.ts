@@ -72,7 +72,7 @@ const RULES: Readonly<Record<DottedKey, PolicyKeyRule>> = {
   'services.*.start_seconds': { reads: 'number', expected: 'a whole number from 1 to 600', example: '60' },
   egress: {
     reads: 'words',
-    expected: 'a list of at most 100 hosts, with :port unless it is 443',
+    expected: 'a list of at most 64 hosts, with :port unless it is 443',
     example: '[packages.example.com]',
   },
   limits: {

@@ -25,6 +25,9 @@ function globProblem(text: string): string | undefined {
   return /\[[^\]]*$/.test(text) ? 'the [ is not closed' : undefined
 }
 
+/** The egress-proxy takes as many for one pod (`MAX_OWN_EGRESS_ENTRIES`). */
+const MAX_EGRESS_HOSTS = 64
+
 const HOST = /^(?:[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\])(?::(\d{1,5}))?$/
 
 /** An entry of EGRESS_ALLOW: a host, with a port unless it is 443. The egress-proxy judges it once more. */
@@ -66,7 +69,7 @@ export const policySchema = z.strictObject({
   lint: oneLine(1000).optional(),
   workdir: repositoryPath.optional(),
   services: services.optional(),
-  egress: z.array(egressHost).max(100).optional(),
+  egress: z.array(egressHost).max(MAX_EGRESS_HOSTS).optional(),
   limits: z
     .strictObject({
       max_turns: z.int().min(1).max(1000).optional(),

@@ -1,5 +1,6 @@
 export { openRepositoryStore } from './bare-repository-store.ts'
-export { createPathGlobs, createProtectedGlobs, isGlob, matchesAnyGlob } from './path-globs.ts'
+export { excludedBy } from './excluded-by.ts'
+export { createPathGlobs, createProtectedGlobs, isGlob } from './path-globs.ts'
 export type {
   FoundFile,
   GitCredentials,

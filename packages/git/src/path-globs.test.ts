@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createPathGlobs, createProtectedGlobs, isGlob, matchesAnyGlob } from './path-globs.ts'
+import { createPathGlobs, createProtectedGlobs, isGlob } from './path-globs.ts'
 
 describe('createPathGlobs', () => {
   it.each([
@@ -60,12 +60,6 @@ describe('createProtectedGlobs', () => {
   ])('takes %j and %j for the same, as some file systems do', (glob, path) => {
     expect(createProtectedGlobs([glob])(path)).toBe(glob)
   })
-})
-
-it('matches names of images without the rule about folders', () => {
-  expect(matchesAnyGlob(['postgres:*', 'ghcr.io/acme/**'], 'postgres:16')).toBe(true)
-  expect(matchesAnyGlob(['postgres:*', 'ghcr.io/acme/**'], 'ghcr.io/acme/build/x:1')).toBe(true)
-  expect(matchesAnyGlob(['postgres', 'ghcr.io/acme'], 'ghcr.io/acme/build')).toBe(false)
 })
 
 it('knows a glob that can match nothing', () => {

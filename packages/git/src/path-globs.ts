@@ -30,14 +30,6 @@ export function createProtectedGlobs(globs: readonly string[]): PathGlobs {
   }
 }
 
-/** Whether a whole text is matched by one of the globs, without the rule about folders: names of images, for one. */
-export function matchesAnyGlob(globs: readonly string[], text: string): boolean {
-  const budget: MatchBudget = { steps: MAX_MATCH_STEPS }
-  return compileAll(globs, (glob) => glob).some(
-    ({ pattern }) => pattern !== undefined && matchesPattern(pattern, toBytes(text), budget),
-  )
-}
-
 /** Whether a glob can match anything: `a[b` and `[[:nothing:]]` cannot. */
 export function isGlob(glob: string): boolean {
   return trimmed(glob) !== '' && compilePattern(toBytes(trimmed(glob))) !== undefined

@@ -119,7 +119,7 @@ async function openPullRequest(
   )
   if (found === undefined) await owned.mayAct()
   const pull = found ?? (await createPullRequest(deps, owned, run, { draft, base: task.baseBranch ?? defaultBranch }))
-  await decorate(deps, owned, plan, pull)
+  await decorate(deps, owned, run.pullRequest ?? plan, pull)
   const { number, url } = pull
   await owned.save({ ...task, status: 'in-review', pullRequest: { number, url, draft: pull.draft } })
   await owned.record({ kind: 'pull-request-opened', number, url, draft: pull.draft })
@@ -129,8 +129,12 @@ async function openPullRequest(
  * Labels and reviewers, before the pull request is recorded: after a crash it is found again and these are repeated,
  * which is harmless. They are not worth holding the task for: what GitHub refuses is logged.
  */
-async function decorate(deps: WorkerDeps, { task }: OwnedTask, plan: Plan, { number }: PullRequest): Promise<void> {
-  const { labels = [], reviewers = [] } = plan
+async function decorate(
+  deps: WorkerDeps,
+  { task }: OwnedTask,
+  { labels = [], reviewers = [] }: Pick<Plan, 'labels' | 'reviewers'>,
+  { number }: PullRequest,
+): Promise<void> {
   try {
     if (labels.length > 0) await deps.github.addLabels(task.repository, number, labels)
     if (reviewers.length > 0) await deps.github.requestReviewers(task.repository, number, reviewers)

@@ -8,14 +8,15 @@ import {
   optionalSecretVariable,
   optionalVariable,
   type Secret,
-  secretVariable,
   sharedVariables,
   sizeVariable,
   type Variable,
   VariableProblem,
   variable,
 } from '@devbot/config'
+import { isGlob } from '@devbot/git'
 import { z } from 'zod'
+import { modelSettingProblems, modelVariables } from './model/model-variables.ts'
 
 const httpUrl = z.url({ protocol: /^https?$/, error: 'expected an http or https address' })
 
@@ -61,6 +62,22 @@ const egress: Variable<{ readonly volume: string; readonly controlSocket: string
   },
 }
 
+/** What a change must not touch unless the operator says so: what runs on GitHub, who must review, and DevBot's own rules. */
+const PROTECTED_BY_DEFAULT =
+  '.github/workflows/**,.github/actions/**,.devbot.yml,.devbot.yaml,CODEOWNERS,.github/CODEOWNERS,docs/CODEOWNERS'
+const protectedGlobs = listVariable(
+  'PROTECTED_PATHS',
+  z.string().max(400).refine(isGlob, 'expected globs from the root like .github/workflows/**, or none'),
+  PROTECTED_BY_DEFAULT,
+)
+/** `none` because an empty variable counts as absent. */
+const protectedPaths: typeof protectedGlobs = {
+  name: 'PROTECTED_PATHS',
+  read: (env) => (env.PROTECTED_PATHS?.trim() === 'none' ? [] : protectedGlobs.read(env)),
+}
+
+const CONTEXT_EXPECTED = 'expected a whole number of tokens from 8000 to 100000000'
+
 const table = {
   redisUrl: sharedVariables.redisUrl,
   instance: sharedVariables.instance,
@@ -70,22 +87,7 @@ const table = {
   allowedRepositories: sharedVariables.allowedRepositories,
   branchPrefix: sharedVariables.branchPrefix,
   plansDirectory: sharedVariables.plansDirectory,
-  anthropicApiKey: secretVariable('ANTHROPIC_API_KEY', {
-    minLength: 8,
-    expected: "expected the model provider's API key",
-  }),
-  anthropicBaseUrl: variable('ANTHROPIC_BASE_URL', httpUrl, 'https://api.anthropic.com'),
-  model: variable(
-    'DEVBOT_MODEL',
-    z.string().regex(/^[\w.:-]{1,100}$/, 'expected a model id like claude-sonnet-5-5'),
-    'claude-sonnet-5-5',
-  ),
-  modelsAllowed: listVariable('MODELS_ALLOWED', z.string().regex(/^[\w.:-]{1,100}$/, 'expected model ids')),
-  protocol: variable(
-    'DEVBOT_PROTOCOL',
-    z.enum(['native'], 'expected native (text comes with a later version)'),
-    'native',
-  ),
+  ...modelVariables,
   github: githubCredentials,
   githubApiUrl: variable('GITHUB_API_URL', httpUrl, 'https://api.github.com'),
   githubServerUrl: variable('GITHUB_SERVER_URL', httpUrl, 'https://github.com'),
@@ -95,6 +97,19 @@ const table = {
   maxCostUsd: numberVariable('MAX_COST_USD', { min: 0.01, max: 10_000, default: 10 }),
   maxMinutes: numberVariable('MAX_MINUTES', { min: 0.1, max: 1440, default: 60 }),
   maxRounds: integerVariable('MAX_ROUNDS', { min: 1, max: 1000, default: 10 }),
+  /** As many as MAX_COST_USD_PER_DAY pays for at half a dollar each. */
+  maxRoundsPerDay: integerVariable('MAX_ROUNDS_PER_DAY', { min: 1, max: 100_000, default: 100 }),
+  /** About five runs of 100 turns at 100,000 tokens each: reached where a model's price is 0 or far too low, not before money. */
+  maxTokens: integerVariable('MAX_TOKENS', { min: 10_000, max: 1_000_000_000_000, default: 50_000_000 }),
+  /** The model's window, where DevBot's own table is wrong or the model not in it. Below the minimum not even a plan fits. */
+  contextTokens: optionalVariable(
+    'CONTEXT_TOKENS',
+    z
+      .string()
+      .regex(/^\d{1,9}$/, CONTEXT_EXPECTED)
+      .transform(Number)
+      .refine((tokens) => tokens >= 8_000 && tokens <= 100_000_000, CONTEXT_EXPECTED),
+  ),
   maxCostUsdPerDay: numberVariable('MAX_COST_USD_PER_DAY', { min: 0.01, max: 100_000, default: 50 }),
   sandboxDriver: variable('SANDBOX_DRIVER', z.enum(['process', 'docker'], 'expected docker or process'), 'docker'),
   dockerHost: sharedVariables.dockerHost,
@@ -105,6 +120,9 @@ const table = {
   sandboxDiskBytes: sharedVariables.sandboxDiskBytes,
   sandboxCpus: sharedVariables.sandboxCpus,
   sandboxProcesses: sharedVariables.sandboxProcesses,
+  imagesAllowed: sharedVariables.imagesAllowed,
+  serviceMemoryBytes: sharedVariables.serviceMemoryBytes,
+  serviceDiskBytes: sharedVariables.serviceDiskBytes,
   /** When images are pulled: `never` is for machines without a registry. */
   sandboxPull: variable(
     'SANDBOX_PULL',
@@ -118,6 +136,13 @@ const table = {
     'auto',
   ),
   egress,
+  /** Whether a repository's policy may add hosts for its own sandboxes; the egress-proxy asks the same variable. */
+  egressFromPolicy: variable(
+    'EGRESS_FROM_POLICY',
+    z.enum(['true', 'false'], 'expected true or false').transform((text) => text === 'true'),
+    'false',
+  ),
+  protectedPaths,
   /** What is kept of setup commands; 0: nothing. */
   setupCacheBytes: sizeVariable('SETUP_CACHE_SIZE', { minBytes: 0, default: '5g' }),
   retentionDays: integerVariable('RETENTION_DAYS', { min: 1, max: 3650, default: 30 }),
@@ -130,8 +155,7 @@ export type WorkerConfig = ConfigOf<typeof table>
 /** The worker's settings. Throws category `config` naming every variable that is missing or malformed. */
 export function loadWorkerConfig(env = process.env): WorkerConfig {
   const config = loadConfig(env, table)
-  if (config.modelsAllowed.length > 0 && !config.modelsAllowed.includes(config.model)) {
-    throw configError(['DEVBOT_MODEL: not in MODELS_ALLOWED; add it there or choose one of them'])
-  }
+  const problems = modelSettingProblems(config)
+  if (problems.length > 0) throw configError(problems)
   return config
 }

@@ -1,10 +1,10 @@
-import type { ModelClient } from '@devbot/agent'
 import type { Logger, Secret } from '@devbot/config'
 import type { RepositoryName } from '@devbot/contracts'
 import type { RepositoryStore } from '@devbot/git'
 import type { GitHubClient, RepositoryFacts } from '@devbot/github'
 import type { OperatorLedger, WorkerLedger } from '@devbot/queue'
 import type { SandboxLimits } from '@devbot/sandbox'
+import type { ModelFor } from './model/create-models.ts'
 import type { SetupCache } from './setup/setup-cache.ts'
 import type { WatchedSandboxes } from './watch-sandboxes.ts'
 
@@ -16,7 +16,7 @@ export type WorkerDeps = {
   readonly sandboxes: WatchedSandboxes
   /** What setup commands made; absent where it is switched off. */
   readonly setupCache: SetupCache | undefined
-  readonly modelFor: (model: string) => ModelClient
+  readonly modelFor: ModelFor
   readonly settings: WorkerSettings
   /** Values that must never be published. */
   readonly secrets: readonly Secret[]
@@ -38,11 +38,23 @@ export type WorkerSettings = {
   readonly branchPrefix: string
   readonly model: string
   readonly modelsAllowed: readonly string[]
+  /** How tools are offered to the model. */
+  readonly protocol: 'native' | 'text'
   readonly maxTurns: number
   readonly maxCostMicroUsd: number
   readonly maxCostPerDayMicroUsd: number
   readonly maxMinutes: number
   readonly maxRounds: number
+  readonly maxRoundsPerDay: number
+  /** Per task, of every kind. */
+  readonly maxTokens: number
+  /** The model's window; absent: by the model's name. */
+  readonly contextTokens: number | undefined
   readonly reconcileMs: number
   readonly sandboxLimits: Omit<SandboxLimits, 'maxMinutes'>
+  /** Names of images, with `*`, that a repository's policy may use; empty: any. */
+  readonly imagesAllowed: readonly string[]
+  readonly egressFromPolicy: boolean
+  /** Globs of paths that no change may touch. */
+  readonly protectedPaths: readonly string[]
 }

@@ -1,65 +1,79 @@
 import { fenceText, implementMessage, reviseMessage } from '@devbot/agent'
-import type { FeedbackItem, ObjectId, Plan } from '@devbot/contracts'
-import type { RepositoryStore } from '@devbot/git'
+import type { FeedbackItem } from '@devbot/contracts'
+import { instructionsFor } from './policy/instructions.ts'
+import type { RunRules } from './policy/run-rules.ts'
+import { describePaths } from './repository-overview.ts'
 import type { Source } from './stages/prepare.ts'
-import type { TestCommand } from './test-command.ts'
 
-/** Entries of the top folder that are named; the agent lists the rest itself. */
-const MAX_OVERVIEW_ENTRIES = 200
 const RECENT_COMMITS = 8
-const MAX_INSTRUCTION_BYTES = 32 * 1024
 /** Diff of the branch that a revise run starts with; the agent reads the rest in the files. */
 const MAX_DIFF_BYTES = 100 * 1024
+/** Protected globs that are named; the rest are in the policy that the agent can read. */
+const MAX_NAMED_GLOBS = 40
 
-export type MessageFacts = {
-  readonly plan: Plan
+export type MessageInput = {
+  /** The plan's text as the ledger has it; the parsed plan is in the source's rules. */
   readonly text: string
-  readonly test: TestCommand | undefined
+  readonly source: Source
   /** The run's random mark around text that is not ours. */
   readonly delimiter: string
 }
 
-/** What the bare store tells of a repository without a sandbox. */
-export type RepositoryFactsForPrompt = { readonly overview: string; readonly instructions: string | undefined }
-
-export async function repositoryFacts(source: Source): Promise<RepositoryFactsForPrompt> {
-  const [overview, instructions] = await Promise.all([overviewOf(source), instructionsOf(source)])
-  return { overview, instructions }
-}
-
-/** The first message of an implement run. */
-export function implementPrompt(input: MessageFacts & { readonly facts: RepositoryFactsForPrompt }): string {
-  const { plan, text, facts, test, delimiter } = input
+/** The first message of an implement run, from what the bare store knows: no sandbox is needed for it. */
+export async function implementPrompt({ text, source, delimiter }: MessageInput): Promise<string> {
+  const { rules, base } = source
+  const { plan } = rules
+  const subjects = await source.store.recentSubjects(source.startCommitId, RECENT_COMMITS)
   return implementMessage({
     delimiter,
     planText: text,
     title: plan.title,
-    overview: facts.overview,
-    testCommand: test?.command,
+    overview: `${describePaths(base.paths, plan.workdir)}\n\nNewest commits:\n${subjects.join('\n')}`,
+    testCommand: rules.test?.command,
     acceptance: plan.acceptance,
-    instructions: facts.instructions,
+    instructions: instructionsFor(base, plan.workdir),
+    limitsOnPaths: limitsOnPaths(rules),
   })
 }
 
 /** The first message of a revise run: the plan, every item with its place, and the branch's difference from the base. */
 export async function revisePrompt(
-  facts: MessageFacts & {
-    readonly source: Source
-    readonly items: readonly FeedbackItem[]
-    readonly planEdited: boolean
-  },
+  input: MessageInput & { readonly items: readonly FeedbackItem[]; readonly planEdited: boolean },
 ): Promise<string> {
-  const { source, items, planEdited, test, text, delimiter } = facts
+  const { source, items, planEdited, text, delimiter } = input
+  const { rules, base } = source
   return reviseMessage({
     delimiter,
     planText: text,
     items,
     diff: await source.store.diffText(source.baseCommitId, source.startCommitId, MAX_DIFF_BYTES),
-    testCommand: test?.command,
+    testCommand: rules.test?.command,
+    instructions: instructionsFor(base, rules.plan.workdir),
+    limitsOnPaths: limitsOnPaths(rules),
     planDiff: planEdited
       ? 'The plan was edited since the last run. What is above is its new text: bring the branch in line with it.'
       : undefined,
   })
+}
+
+/** Where tests run, and which paths the change may and may not touch. */
+function limitsOnPaths({ plan, protectedPaths, scopes }: RunRules): string {
+  const globs = protectedPaths.flatMap((one) => one.globs)
+  const shown = [...globs.slice(0, MAX_NAMED_GLOBS), ...(globs.length > MAX_NAMED_GLOBS ? ['...'] : [])]
+  return [
+    ...(plan.workdir === undefined ? [] : [`Setup and tests run in ${plan.workdir}.`]),
+    ...(globs.length === 0
+      ? []
+      : [`Protected; changes there are not taken over, so say in finish what a person should do: ${shown.join(', ')}`]),
+    ...scopes.map((scope) => `Keep the change within (${scope.saidBy}): ${scope.globs.join(', ')}`),
+  ]
+    .map((line) => `- ${inOneLine(line)}`)
+    .join('\n')
+}
+
+/** A glob of a policy cannot look like a line of ours. */
+function inOneLine(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '?')
 }
 
 /** A plan that was edited while the agent works. */
@@ -72,28 +86,4 @@ export function editedPlanNote(planText: string, delimiter: string): string {
     escapeComments: false,
   })
   return `The plan was edited while you work. From now on this text holds:\n\n${fence}`
-}
-
-async function overviewOf({ store, startTreeId, startCommitId }: Source): Promise<string> {
-  const [entries, subjects] = await Promise.all([
-    topEntries(store, startTreeId),
-    store.recentSubjects(startCommitId, RECENT_COMMITS),
-  ])
-  return `Top folder:\n${entries}\n\nNewest commits:\n${subjects.join('\n')}`
-}
-
-async function topEntries(store: RepositoryStore, treeId: ObjectId): Promise<string> {
-  const paths = (await store.listTree(treeId)).map((entry) => entry.path)
-  const top = [...new Set(paths.map((path) => (path.includes('/') ? `${path.slice(0, path.indexOf('/'))}/` : path)))]
-  const more = top.length > MAX_OVERVIEW_ENTRIES ? [`and ${top.length - MAX_OVERVIEW_ENTRIES} more`] : []
-  return [...top.slice(0, MAX_OVERVIEW_ENTRIES), ...more, `(${paths.length} files in all)`].join('\n')
-}
-
-/** The repository's own instructions, always from the base: what the agent's branch says of itself does not count. */
-async function instructionsOf({ store, startTreeId }: Source): Promise<string | undefined> {
-  const [agents, claude] = await Promise.all(
-    ['AGENTS.md', 'CLAUDE.md'].map((path) => store.readFile(startTreeId, path, MAX_INSTRUCTION_BYTES)),
-  )
-  const bytes = agents ?? claude
-  return bytes === undefined ? undefined : Buffer.from(bytes).toString('utf8')
 }

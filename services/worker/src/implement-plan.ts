@@ -2,14 +2,14 @@ import { randomBytes } from 'node:crypto'
 import { endTask } from '@devbot/contracts'
 import { announcePublication } from './announce-publication.ts'
 import type { WorkerDeps } from './deps.ts'
-import { implementPrompt, repositoryFacts } from './first-message.ts'
+import { implementPrompt } from './first-message.ts'
 import { modelForPlan } from './model-for-plan.ts'
 import { once } from './once.ts'
 import type { OwnedTask } from './own-task.ts'
+import { settleRules } from './policy/settle-rules.ts'
 import { recordStatus } from './record-status.ts'
 import { withRunLog } from './run-log.ts'
 import { planOf, prepareImplement } from './stages/prepare.ts'
-import { testCommandFor } from './test-command.ts'
 import { workWithAgent } from './work-with-agent.ts'
 
 /**
@@ -24,20 +24,17 @@ export async function implementPlan(deps: WorkerDeps, owned: OwnedTask): Promise
     const { known, fetch } = await prepareImplement(deps, owned, plan)
     const fetching = once(() => log.stage('prepare', fetch))
     const basis = known ?? (await fetching())
+    await settleRules(owned, log, basis.rules)
     const delimiter = randomBytes(16).toString('hex')
-    const [test, facts] = await Promise.all([
-      testCommandFor(plan, basis.store, basis.startTreeId),
-      repositoryFacts(basis),
-    ])
-    const firstMessage = implementPrompt({ plan, text, facts, test, delimiter })
 
     const end = await workWithAgent(deps, owned, log, {
       kind: 'implement',
-      plan,
-      model,
+      rules: basis.rules,
+      plan: basis.rules.plan,
+      model: basis.rules.model,
       source: fetching,
-      test,
-      firstMessage,
+      test: basis.rules.test,
+      firstMessage: await implementPrompt({ text, source: basis, delimiter }),
       delimiter,
       items: [],
     })

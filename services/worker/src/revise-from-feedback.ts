@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { type FeedbackRow, holdTask } from '@devbot/contracts'
+import { DevBotError, type FeedbackRow, holdTask, type Task } from '@devbot/contracts'
 import type { PullRequest } from '@devbot/github'
 import { announcePublication } from './announce-publication.ts'
 import { answeredRows } from './answered-rows.ts'
@@ -7,11 +7,12 @@ import type { WorkerDeps } from './deps.ts'
 import { revisePrompt } from './first-message.ts'
 import { modelForPlan } from './model-for-plan.ts'
 import type { OwnedTask } from './own-task.ts'
+import type { RunRules } from './policy/run-rules.ts'
+import { settleRules } from './policy/settle-rules.ts'
 import { recordStatus } from './record-status.ts'
 import { deliveredVerification } from './report/facts.ts'
 import { withRunLog } from './run-log.ts'
 import { planOf, prepareRevise } from './stages/prepare.ts'
-import { testCommandFor } from './test-command.ts'
 import { workWithAgent } from './work-with-agent.ts'
 
 /**
@@ -28,29 +29,24 @@ export async function reviseFromFeedback(
   const model = modelForPlan(deps.settings, plan)
   const round = owned.task.rounds + 1
   await withRunLog(deps, owned, { kind: 'revise', model, round }, async (log) => {
-    const source = await log.stage('prepare', () => prepareRevise(deps, owned, pull))
-    // From the base: what the branch says of its own tests does not count.
-    const test = await testCommandFor(plan, source.store, await source.store.treeOf(source.baseCommitId))
+    const source = await log.stage('prepare', () => prepareRevise(deps, owned, plan, pull))
+    const { rules } = source
+    refuseFurtherRounds(owned.task, rules)
+    await settleRules(owned, log, rules)
     const items = rows.map((row) => row.item)
     const delimiter = randomBytes(16).toString('hex')
-    const firstMessage = await revisePrompt({
-      plan,
-      text,
-      source,
-      test,
-      delimiter,
-      items,
-      planEdited: owned.task.planEdited,
-    })
+    const { planEdited } = owned.task
+    const firstMessage = await revisePrompt({ text, source, delimiter, items, planEdited })
 
     const before = deliveredVerification((await deps.ledger.details(owned.task.id))?.runs ?? [])
 
     const end = await workWithAgent(deps, owned, log, {
       kind: 'revise',
-      plan,
-      model,
+      rules,
+      plan: rules.plan,
+      model: rules.model,
       source: async () => source,
-      test,
+      test: rules.test,
       firstMessage,
       delimiter,
       items,
@@ -72,5 +68,15 @@ export async function reviseFromFeedback(
       await owned.save(holdTask(owned.task, end.reason))
       await recordStatus(owned)
     }
+  })
+}
+
+/** The operator's own limit was looked at before; the policy may set a lower one. */
+function refuseFurtherRounds(task: Task, { maxRounds }: RunRules): void {
+  if (task.rounds < maxRounds) return
+  throw new DevBotError({
+    category: 'invalid-input',
+    code: 'rounds-used-up',
+    message: `${task.rounds} feedback rounds are done, the limit in the repository's policy (limits.max_rounds); raise it there, or take over the branch`,
   })
 }

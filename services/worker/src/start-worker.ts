@@ -1,6 +1,5 @@
 import { hostname } from 'node:os'
 import { join, resolve } from 'node:path'
-import { createAnthropicModel, type ModelClient } from '@devbot/agent'
 import { createLogger, createMetrics, type Logger, type RunningService, Secret, startOpsServer } from '@devbot/config'
 import { taskIdSchema } from '@devbot/contracts'
 import { createGitHubClient } from '@devbot/github'
@@ -11,6 +10,7 @@ import type { WorkerConfig } from './config.ts'
 import { createSandboxDriver } from './create-sandbox-driver.ts'
 import type { WorkerDeps } from './deps.ts'
 import { keepHouse } from './keep-house.ts'
+import { createModels, modelWarnings, newest, secretsOfModel } from './model/create-models.ts'
 import { openRepositories } from './open-repositories.ts'
 import { createSetupCache } from './setup/setup-cache.ts'
 import { watchSandboxes } from './watch-sandboxes.ts'
@@ -22,7 +22,8 @@ const SWEEP_BATCH = 100
 /** Builds the worker's parts and starts them: jobs, sweeper, reaper, retention, health. */
 export async function startWorker(config: WorkerConfig): Promise<RunningService & { readonly log: Logger }> {
   const githubSecret = config.github.kind === 'token' ? config.github.token : config.github.privateKey
-  const secrets = [config.redisUrl, config.anthropicApiKey, githubSecret]
+  const modelSecrets = secretsOfModel(config)
+  const secrets = [config.redisUrl, ...modelSecrets, githubSecret]
   const log = createLogger({ service: 'worker', level: config.logLevel, secrets })
   const dataDirectory = resolve(config.dataDirectory)
   const redis = { redisUrl: config.redisUrl.reveal(), instance: config.instance }
@@ -52,9 +53,9 @@ export async function startWorker(config: WorkerConfig): Promise<RunningService 
     }),
     sandboxes: watchSandboxes(driver),
     setupCache: setupCacheFor(config, driver, join(dataDirectory, 'setups'), log),
-    modelFor: modelsFor(config),
+    modelFor: createModels(config),
     settings: settingsFor(config),
-    secrets: [config.anthropicApiKey, githubSecret, ...passwordOf(config.redisUrl)],
+    secrets: [...modelSecrets, githubSecret, ...passwordOf(config.redisUrl)],
     log,
     now: Date.now,
     random: Math.random,
@@ -74,8 +75,9 @@ export async function startWorker(config: WorkerConfig): Promise<RunningService 
     metrics: createMetrics(),
     notReady: async () => (await ledgerProblem(deps)) ?? sandboxProblem(deps),
   })
+  for (const warning of modelWarnings(config)) log.warn(warning)
   log.info(
-    { opsPort: ops.port, sandbox: driver.name, model: config.model, repository: config.repository },
+    { opsPort: ops.port, sandbox: driver.name, model: config.model, protocol: config.protocol, repository: config.repository },
     'worker ready',
   )
   return {
@@ -103,28 +105,6 @@ function githubAuth({ github }: WorkerConfig): Parameters<typeof createGitHubCli
   return { kind: 'app', appId: github.appId, privateKey: () => newest(github.privateKey) }
 }
 
-/** The secret as its file has it now, so that rotation needs no restart. */
-function newest(secret: Secret): string {
-  try {
-    secret.refresh()
-  } catch {
-    // A file that is being replaced is missing for a moment: the last good value stays.
-  }
-  return secret.reveal()
-}
-
-/** One client per model, made when first asked for. */
-function modelsFor(config: WorkerConfig): (model: string) => ModelClient {
-  const clients = new Map<string, ModelClient>()
-  return (model) => {
-    const client =
-      clients.get(model) ??
-      createAnthropicModel({ apiKey: () => newest(config.anthropicApiKey), baseUrl: config.anthropicBaseUrl, model })
-    clients.set(model, client)
-    return client
-  }
-}
-
 function settingsFor(config: WorkerConfig): WorkerDeps['settings'] {
   return {
     instance: config.instance,
@@ -133,11 +113,15 @@ function settingsFor(config: WorkerConfig): WorkerDeps['settings'] {
     branchPrefix: config.branchPrefix,
     model: config.model,
     modelsAllowed: config.modelsAllowed,
+    protocol: config.protocol,
     maxTurns: config.maxTurns,
     maxCostMicroUsd: Math.round(config.maxCostUsd * 1_000_000),
     maxCostPerDayMicroUsd: Math.round(config.maxCostUsdPerDay * 1_000_000),
     maxMinutes: config.maxMinutes,
     maxRounds: config.maxRounds,
+    maxRoundsPerDay: config.maxRoundsPerDay,
+    maxTokens: config.maxTokens,
+    contextTokens: config.contextTokens,
     reconcileMs: config.reconcileSeconds * 1000,
     sandboxLimits: {
       memoryBytes: config.sandboxMemoryBytes,
@@ -145,6 +129,9 @@ function settingsFor(config: WorkerConfig): WorkerDeps['settings'] {
       cpus: config.sandboxCpus,
       processes: config.sandboxProcesses,
     },
+    imagesAllowed: config.imagesAllowed,
+    egressFromPolicy: config.egressFromPolicy,
+    protectedPaths: config.protectedPaths,
   }
 }
 

@@ -7,6 +7,8 @@ import { createClaimJudge } from './judge-claim.ts'
 import { once } from './once.ts'
 import { openWorkspace } from './open-workspace.ts'
 import type { OwnedTask } from './own-task.ts'
+import type { RunRules } from './policy/run-rules.ts'
+import { sandboxesAsWanted } from './policy/sandboxes-as-wanted.ts'
 import { removeOrLeave } from './remove-or-leave.ts'
 import type { RunLog } from './run-log.ts'
 import { endingReason, sandboxEnding } from './sandbox-ending.ts'
@@ -21,6 +23,8 @@ import type { TestCommand } from './test-command.ts'
 
 export type Work = {
   readonly kind: RunKind
+  /** What the run goes by; `plan`, `model` and `test` are its. */
+  readonly rules: RunRules
   readonly plan: Plan
   readonly model: string
   /** Where the run starts, once it has been fetched. */
@@ -49,7 +53,12 @@ export type WorkEnd =
  * judged, or a stop with the work so far.
  */
 export async function workWithAgent(given: WorkerDeps, owned: OwnedTask, log: RunLog, work: Work): Promise<WorkEnd> {
-  const deps = { ...given, sandboxes: removeOrLeave(collectRefusals(given.sandboxes, log, given.log), given.log) }
+  const wanted = sandboxesAsWanted(given.sandboxes, work.rules.sandbox)
+  const deps = {
+    ...given,
+    settings: { ...given.settings, maxTokens: work.rules.maxTokens },
+    sandboxes: removeOrLeave(collectRefusals(wanted, log, given.log), given.log),
+  }
   const ready = once(() => readySandboxes(deps, log, owned.signal))
   const setup = createRunSetup(deps, owned, log, { ...work, environmentId: ready })
   const inSandboxes = { ...work, ready, setup }

@@ -26,10 +26,15 @@ export function pullRequestTitle(task: Task, run: RunRecord): string {
   return publishableLine(run.finish?.title ?? task.title, 120)
 }
 
-/** A pull request is a draft when the plan says so, or when no passing run of the tests on its tree stands behind it. */
+/** A pull request is a draft when the plan or the policy says so, or when no passing run of the tests on its tree stands behind it. */
 export function isDraft(plan: { readonly status: string }, run: RunRecord): boolean {
   const verification = deliveredVerification([run])
-  return plan.status === 'draft' || verification === undefined || !checkPassed(verification)
+  return (
+    plan.status === 'draft' ||
+    run.pullRequest?.draft === true ||
+    verification === undefined ||
+    !checkPassed(verification)
+  )
 }
 
 export function pullRequestBody(input: {

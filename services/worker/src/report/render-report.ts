@@ -84,7 +84,7 @@ function summary({ task, planText, runs }: ReportInput): string {
     `- Tests: ${checkVerdict(newestBaseline(runs), deliveredVerification(runs))}`,
     ...(last?.outcome === undefined ? [] : [`- Last run: ${outcomeSentence(last)}`]),
     ...planNotes(planText).map((note) => `- Note on the plan: ${publishableLine(note)}`),
-    ...runs.flatMap((run) => run.notes).map((note) => `- Note: ${publishableLine(note)}`),
+    ...[...new Set(runs.flatMap((run) => run.notes))].map((note) => `- Note: ${publishableLine(note)}`),
   ]
   const said = latestFinish(runs)?.summary
   return said === undefined ? lines.join('\n') : `${lines.join('\n')}\n\n${asProse(publishableText(said))}`
@@ -125,6 +125,7 @@ function filesChanged(changes: readonly FileChange[], delivered: RunRecord | und
 function testingNotes(runs: readonly RunRecord[]): string {
   const verification = deliveredVerification(runs)
   const facts = [
+    ...testCommandLine(runs),
     `- Before the change: ${checkSentence(newestBaseline(runs))}`,
     `- After the change: ${checkSentence(verification)}`,
     ...(verification === undefined
@@ -137,6 +138,12 @@ function testingNotes(runs: readonly RunRecord[]): string {
       : ''
   const said = latestFinish(runs)?.testing_notes
   return `${facts}${output}${said === undefined || said === '' ? '' : `\n\n${asProse(publishableText(said))}`}`
+}
+
+/** Where the newest run's test command comes from: nobody wrote most of them down. */
+function testCommandLine(runs: readonly RunRecord[]): readonly string[] {
+  const why = runs.at(-1)?.testCommandWhy
+  return why === undefined ? [] : [`- The test command: ${publishableLine(why)}`]
 }
 
 function feedbackTable(all: readonly FeedbackRow[]): string {

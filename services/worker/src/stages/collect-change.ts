@@ -1,6 +1,7 @@
 import type { ObjectId, RunRecord } from '@devbot/contracts'
 import { loadBaseContents, loadWantedPaths, selectChange } from '@devbot/git'
 import type { Sandbox } from '@devbot/sandbox'
+import { protectPaths } from '../policy/protect-paths.ts'
 import type { Source } from './prepare.ts'
 
 /** Ceilings of one change; far above a reviewable pull request, far below what would hurt the worker. */
@@ -26,7 +27,13 @@ export async function collectChange(sandbox: Sandbox, source: Source): Promise<C
     change,
     maxFileBytes: CEILINGS.maxFileBytes,
   })
-  const { changes, refused } = selectChange({ baseEntries, change, baseContents, ceilings: CEILINGS })
+  const { changes, refused } = selectChange({
+    baseEntries,
+    change,
+    baseContents,
+    ceilings: CEILINGS,
+    protection: protectPaths(source.rules.protectedPaths),
+  })
   const treeId = changes.length === 0 ? startTreeId : await store.writeTree(startTreeId, changes)
   return {
     treeId,

@@ -1,10 +1,14 @@
+import { isDeepStrictEqual } from 'node:util'
 import { DevBotError, type ObjectId, type Plan, parsePlan, type TaskId } from '@devbot/contracts'
 import type { RepositoryStore } from '@devbot/git'
 import type { RepositoryFacts } from '@devbot/github'
 import type { WorkerDeps } from '../deps.ts'
 import type { OwnedTask } from '../own-task.ts'
+import { type BaseFiles, lookFrom, readBaseFiles } from '../policy/base-files.ts'
+import { readPolicy } from '../policy/read-policy.ts'
+import { type RuleSettings, type RunRules, rulesForRun, workdirFor } from '../policy/run-rules.ts'
 
-/** Where a run starts: a commit in the bare store, and the base it will be compared with. */
+/** Where a run starts: a commit in the bare store, the base it will be compared with, and what the base says of the work. */
 export type Source = {
   readonly facts: RepositoryFacts
   readonly store: RepositoryStore
@@ -13,55 +17,114 @@ export type Source = {
   /** The commit the run builds on: the base's for an implement run, the pull request's head for a revise run. */
   readonly startCommitId: ObjectId
   readonly startTreeId: ObjectId
+  /** What is known of the newest commit of the base branch; policy, instructions and test command come from nowhere else. */
+  readonly base: BaseFiles
+  readonly rules: RunRules
 }
 
+type PrepareDeps = Pick<WorkerDeps, 'repositories'> & { readonly settings: RuleSettings }
+
 /**
- * The base branch as the store knows it (undefined when it never was fetched), and what brings it up to date. The first
- * is enough to ask the model a first question; everything that is tested or pushed starts from the second. Throws
- * `permission` when the repository cannot be worked on.
+ * The base branch as the store knows it, and what brings it up to date. The first is enough to ask the model a first
+ * question; everything that is tested or pushed starts from the second. It is undefined when the branch never was fetched
+ * or when its policy then was not valid: that may have been mended. Throws `permission` when the repository cannot be worked
+ * on; `fetch` throws `invalid-input`, `policy-invalid`, and `conflict`, `policy-changed`, when the run would now go by
+ * other rules than it began with.
  */
 export async function prepareImplement(
-  deps: WorkerDeps,
-  owned: OwnedTask,
+  deps: PrepareDeps,
+  owned: Pick<OwnedTask, 'task'>,
   plan: Plan,
 ): Promise<{ readonly known: Source | undefined; readonly fetch: () => Promise<Source> }> {
   const { facts, store } = await deps.repositories.open(owned.task.repository)
   assertWorkable(facts)
   const baseBranch = plan.base ?? facts.defaultBranch
-  const sourceAt = async (baseCommitId: ObjectId): Promise<Source> => ({
-    facts,
-    store,
-    baseBranch,
-    baseCommitId,
-    startCommitId: baseCommitId,
-    startTreeId: await store.treeOf(baseCommitId),
-  })
+  const sourceAt = async (baseCommitId: ObjectId): Promise<Source> => {
+    const startTreeId = await store.treeOf(baseCommitId)
+    return {
+      facts,
+      store,
+      baseBranch,
+      baseCommitId,
+      startCommitId: baseCommitId,
+      startTreeId,
+      ...(await readRules(deps.settings, { store, plan, baseBranch, treeId: startTreeId })),
+    }
+  }
   const knownId = await store.knownHead(baseBranch)
+  const known = knownId === undefined ? undefined : await sourceAt(knownId).catch(notYetValid)
   return {
-    known: knownId === undefined ? undefined : await sourceAt(knownId),
-    fetch: async () => sourceAt(await store.fetchBranch(baseBranch)),
+    known,
+    fetch: async () => {
+      const baseCommitId = await store.fetchBranch(baseBranch)
+      if (baseCommitId === known?.baseCommitId) return known
+      const fetched = await sourceAt(baseCommitId)
+      if (known !== undefined && !isDeepStrictEqual(known.rules, fetched.rules)) throw rulesChanged(baseBranch)
+      return fetched
+    },
   }
 }
 
-/** Brings base and task branch into the store; the run builds on whatever the branch points at now, whoever put it there. */
+/** What the base said when it was last fetched may have been mended since: the fetch decides. */
+function notYetValid(error: unknown): undefined {
+  if (error instanceof DevBotError && error.category === 'invalid-input') return undefined
+  throw error
+}
+
+function rulesChanged(baseBranch: string): DevBotError {
+  return new DevBotError({
+    category: 'conflict',
+    code: 'policy-changed',
+    message: `the policy on ${baseBranch}, or what tells how to test it, changed while the run began; it starts again by the new one`,
+  })
+}
+
+/**
+ * Brings base and task branch into the store; the run builds on whatever the branch points at now, whoever put it there.
+ * Its rules are those of the base branch: what the pull request says of itself has no effect until it is merged.
+ */
 export async function prepareRevise(
-  deps: WorkerDeps,
-  owned: OwnedTask,
+  deps: PrepareDeps,
+  owned: Pick<OwnedTask, 'task'>,
+  plan: Plan,
   pull: { readonly baseBranch: string },
 ): Promise<Source> {
   const { facts, store } = await deps.repositories.open(owned.task.repository)
   assertWorkable(facts)
-  const baseHeadId = await store.fetchBranch(pull.baseBranch)
+  const { baseBranch } = pull
+  const baseHeadId = await store.fetchBranch(baseBranch)
   const startCommitId = await store.fetchBranch(owned.task.branch)
-  const baseCommitId = (await store.mergeBase(baseHeadId, startCommitId)) ?? baseHeadId
+  const [mergeBaseId, startTreeId, baseHeadTreeId] = await Promise.all([
+    store.mergeBase(baseHeadId, startCommitId),
+    store.treeOf(startCommitId),
+    store.treeOf(baseHeadId),
+  ])
   return {
     facts,
     store,
-    baseBranch: pull.baseBranch,
-    baseCommitId,
+    baseBranch,
+    baseCommitId: mergeBaseId ?? baseHeadId,
     startCommitId,
-    startTreeId: await store.treeOf(startCommitId),
+    startTreeId,
+    ...(await readRules(deps.settings, { store, plan, baseBranch, treeId: baseHeadTreeId })),
   }
+}
+
+async function readRules(
+  settings: RuleSettings,
+  at: {
+    readonly store: RepositoryStore
+    readonly plan: Plan
+    readonly baseBranch: string
+    readonly treeId: ObjectId
+  },
+): Promise<Pick<Source, 'base' | 'rules'>> {
+  const { store, plan, baseBranch, treeId } = at
+  const read = await readBaseFiles(store, treeId, plan.workdir)
+  const found = readPolicy(read, baseBranch)
+  const workdir = workdirFor(plan, found.policy)
+  const base = workdir === undefined || workdir === plan.workdir ? read : await lookFrom(store, treeId, read, workdir)
+  return { base, rules: rulesForRun(settings, plan, found, base, baseBranch) }
 }
 
 function assertWorkable(facts: RepositoryFacts): void {
