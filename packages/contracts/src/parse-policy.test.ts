@@ -1,5 +1,7 @@
+import { readFile } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
 import { MAX_POLICY_BYTES, parsePolicy } from './parse-policy.ts'
+import { policyKeysBelow } from './policy-keys.ts'
 
 const parse = (text: string) => parsePolicy(Buffer.from(text))
 const policyOf = (text: string) => {
@@ -87,6 +89,13 @@ describe('parsePolicy', () => {
       model: 'claude-opus-5-5',
       self_review: false,
     })
+  })
+
+  it('takes the example of docs/policy.md as it stands', async () => {
+    const text = await readFile(new URL('../../../docs/policy.md', import.meta.url), 'utf8')
+    const example = /```yaml\n([\s\S]*?)```/.exec(text)?.[1] ?? ''
+    // Every key there is, so that none is left undocumented.
+    expect(Object.keys(policyOf(example)).sort()).toEqual(policyKeysBelow('').toSorted())
   })
 
   it('takes services as a list with names, too', () => {

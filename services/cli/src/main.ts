@@ -25,7 +25,7 @@ const command = (name: string, description: string) => program.command(name).des
 command('submit <plan>', 'copy a valid plan into the plan folder').action(
   answer((plan: string) => submitPlan(output(), plan)),
 )
-command('validate <plan>', 'say what is wrong with a plan').action(
+command('validate <file>', 'say what is wrong with a plan, or with a policy (.devbot.yml)').action(
   answer((plan: string) => validatePlan(output(), plan)),
 )
 command('tasks', 'list the tasks and what they are doing').action(answer(() => listTasks(output())))

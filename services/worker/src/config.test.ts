@@ -68,3 +68,32 @@ describe('loadWorkerConfig: sandboxes', () => {
     expect(message).not.toMatch(/wrong.secret/i)
   })
 })
+
+describe('loadWorkerConfig: what a policy may and a change may not', () => {
+  it('protects workflows, policy and code owners, and lets no policy open a way out, unless told otherwise', () => {
+    const { protectedPaths, egressFromPolicy, imagesAllowed } = loadWorkerConfig(REQUIRED)
+    expect(protectedPaths).toEqual([
+      '.github/workflows/**',
+      '.github/actions/**',
+      '.devbot.yml',
+      '.devbot.yaml',
+      'CODEOWNERS',
+      '.github/CODEOWNERS',
+      'docs/CODEOWNERS',
+    ])
+    expect([egressFromPolicy, imagesAllowed]).toEqual([false, []])
+  })
+
+  it('takes other globs, and none', () => {
+    const pathsOf = (text: string) => loadWorkerConfig({ ...REQUIRED, PROTECTED_PATHS: text }).protectedPaths
+    expect(pathsOf('db/**, infra')).toEqual(['db/**', 'infra'])
+    expect(pathsOf('none')).toEqual([])
+    expect(pathsOf('')).toHaveLength(7)
+  })
+
+  it('names a glob that could match nothing, and a flag that is none', () => {
+    const message = messageOf({ PROTECTED_PATHS: 'a,b[c', EGRESS_FROM_POLICY: 'yes' })
+    expect(message).toContain('PROTECTED_PATHS: malformed; expected globs')
+    expect(message).toContain('EGRESS_FROM_POLICY: malformed; expected true or false')
+  })
+})

@@ -45,6 +45,15 @@ describe('watchSandboxes', () => {
     expect([watched.problem(), watched.areReady()]).toEqual([undefined, true])
   })
 
+  it('does not take the image that one repository asks for in vain for a problem of all', async () => {
+    const driver = driverWith()
+    const watched = watchSandboxes(driver)
+    await watched.prepare()
+    driver.next = errorOf('sandbox', 'there is no image acme:1')
+    expect(await triesOf(watched.prepare(undefined, { image: 'acme:1' }))).toBe(driver.next)
+    expect([watched.problem(), watched.areReady()]).toEqual([undefined, true])
+  })
+
   it('does not take a stopped run, a ledger that is away, or one sandbox for the engine', async () => {
     const driver = driverWith()
     const watched = watchSandboxes(driver)

@@ -28,7 +28,9 @@ export function watchSandboxes(driver: SandboxDriver): WatchedSandboxes {
     // Of the reaper's errors only the engine's are about making sandboxes; the ledger it asks has its own readiness.
     reap: () =>
       driver.reap().catch((error: unknown) => (categoryOf(error) === 'sandbox' ? noteProblem(error) : fail(error))),
-    prepare: async (signal) => {
+    prepare: async (signal, images = {}) => {
+      // What one repository asks for says nothing about the others.
+      if (images.image !== undefined || (images.services ?? []).length > 0) return driver.prepare(signal, images)
       const facts = await driver.prepare(signal).catch(noteProblem)
       problem = undefined
       prepared = true

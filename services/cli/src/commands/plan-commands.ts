@@ -1,17 +1,33 @@
 import { constants } from 'node:fs'
 import { copyFile, mkdir, readFile } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
-import { DevBotError, isPlanFileName, type ParsedPlan, parsePlan } from '@devbot/contracts'
+import {
+  DevBotError,
+  isPlanFileName,
+  isPolicyFileName,
+  type ParsedPlan,
+  type ParsedPolicy,
+  parsePlan,
+  parsePolicy,
+} from '@devbot/contracts'
 import { fromRoot, loadPlanConfig } from '../config.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import type { Output } from '../output.ts'
 
-/** `validate <plan.md>`: what is wrong with a plan, line by line, without submitting it. */
+/** `validate <plan.md>`, or a policy (`.devbot.yml`): what is wrong with it, line by line, without submitting it. */
 export async function validatePlan(output: Output, file: string): Promise<ExitCode> {
+  if (isPolicyFileName(basename(file))) return validatePolicy(output, file)
   const parsed = parsePlan(await readPlan(file), basename(file))
   output.answer(parsed, () =>
     parsed.ok ? `${file} is a valid plan: "${parsed.plan.title}"${notes(parsed)}` : problems(file, parsed),
   )
+  return parsed.ok ? EXIT.done : EXIT.badInput
+}
+
+/** What depends on the operator (images, models, branch prefix) is only judged when a task goes by it. */
+async function validatePolicy(output: Output, file: string): Promise<ExitCode> {
+  const parsed = parsePolicy(await readContent(file))
+  output.answer(parsed, () => (parsed.ok ? `${file} is a valid policy` : problems(file, parsed)))
   return parsed.ok ? EXIT.done : EXIT.badInput
 }
 
@@ -70,6 +86,10 @@ async function readPlan(file: string): Promise<Uint8Array> {
       message: `${basename(file)} is no name for a plan: expected a .md file that is not a report, a rejection, hidden, or README/AGENTS/CLAUDE/CONTRIBUTING/CHANGELOG/index`,
     })
   }
+  return readContent(file)
+}
+
+async function readContent(file: string): Promise<Uint8Array> {
   try {
     return await readFile(file)
   } catch (cause) {
@@ -83,7 +103,7 @@ async function readPlan(file: string): Promise<Uint8Array> {
   }
 }
 
-function problems(file: string, parsed: Extract<ParsedPlan, { ok: false }>): string {
+function problems(file: string, parsed: Extract<ParsedPlan | ParsedPolicy, { ok: false }>): string {
   const lines = parsed.problems.map(
     ({ field, line, problem, remedy, paste }) =>
       `${file}${line === undefined ? '' : `:${line}`}: ${field}: ${problem}\n    ${remedy}${paste === undefined ? '' : `\n    ${paste}`}`,

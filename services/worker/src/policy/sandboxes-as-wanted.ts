@@ -8,6 +8,7 @@ export function sandboxesAsWanted<Driver extends Pick<SandboxDriver, 'create' | 
 ): Driver {
   return {
     ...sandboxes,
+    prepare: (signal) => sandboxes.prepare(signal, wanted),
     create: (spec, signal) => sandboxes.create({ ...spec, ...wanted }, signal),
   }
 }
