@@ -1,3 +1,5 @@
+import type { CompactionFacts } from './context/conversation.ts'
+
 /** What a run tells while it goes on. One-way: nothing waits for the listener, and it must not throw. */
 export type AgentEvent =
   | { readonly kind: 'turn-start'; readonly turn: number }
@@ -21,3 +23,5 @@ export type AgentEvent =
   /** A tool threw what no tool should; the agent got an error result. For the log. */
   | { readonly kind: 'tool-failed'; readonly turn: number; readonly tool: string; readonly error: unknown }
   | { readonly kind: 'model-retry'; readonly turn: number; readonly code: string; readonly delayMs: number }
+  /** The conversation was shortened before this turn's request. */
+  | ({ readonly kind: 'compaction'; readonly turn: number } & CompactionFacts)

@@ -10,6 +10,8 @@ export type ToolOutcome = { readonly kind: 'ok' | 'error'; readonly text: string
 export type PreparedCall = {
   readonly kind: 'ready'
   readonly detail: string
+  /** Files it changes where it succeeds. */
+  readonly changes: readonly string[]
   /** What cannot be done is an `error` outcome. Throws only what makes the whole run impossible (a dead sandbox). */
   run(context: ToolContext): Promise<ToolOutcome>
 }
@@ -29,6 +31,8 @@ export type ToolDefinition<Schema extends z.ZodType> = {
   readonly input: Schema
   readonly readOnly: boolean
   readonly detail: (input: z.output<Schema>) => string
+  /** Files it changes where it succeeds, for the list of changed files that outlives a compaction. */
+  readonly changes?: (input: z.output<Schema>) => readonly string[]
   readonly run: (input: z.output<Schema>, context: ToolContext) => Promise<ToolOutcome>
 }
 
@@ -44,6 +48,7 @@ export function defineTool<Schema extends z.ZodType>(definition: ToolDefinition<
       return {
         kind: 'ready',
         detail: oneLine(definition.detail(parsed.data)),
+        changes: definition.changes?.(parsed.data) ?? [],
         run: (context) => definition.run(parsed.data, context),
       }
     },

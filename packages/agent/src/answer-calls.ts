@@ -87,7 +87,11 @@ async function answerOne(call: ToolCall, input: CallsInput): Promise<ToolAnswer>
     isError: outcome.kind === 'error',
     durationMs,
   })
-  return record(call, outcome, prepared.detail, input)
+  return { ...(await record(call, outcome, prepared.detail, input)), ...changedBy(prepared, outcome) }
+}
+
+function changedBy({ changes }: PreparedCall, outcome: ToolOutcome): Pick<ToolAnswer, 'changed'> {
+  return outcome.kind === 'ok' && changes.length > 0 ? { changed: changes } : {}
 }
 
 function prepare(
@@ -117,7 +121,7 @@ async function runTool(call: ToolCall, prepared: PreparedCall, input: CallsInput
 }
 
 /** The workspace, or undefined when the run is stopped before it is ready. */
-async function readyWorkspace(input: CallsInput): Promise<Workspace | undefined> {
+export async function readyWorkspace(input: Pick<CallsInput, 'workspace' | 'signal'>): Promise<Workspace | undefined> {
   if (input.signal.aborted) return undefined
   const stopped = Promise.withResolvers<undefined>()
   const onAbort = () => stopped.resolve(undefined)
@@ -169,7 +173,7 @@ async function record(call: ToolCall, outcome: ToolOutcome, detail: string, inpu
     summary: `${detail}${isError ? ' (error)' : ''}`.trim(),
     body: { isError, text },
   })
-  return { call, isError, text }
+  return { call, isError, text, detail }
 }
 
 function bounded(text: string): string {

@@ -166,7 +166,7 @@ describe.each([
   })
 
   it('hands notes on that arrived meanwhile', async () => {
-    const waiting = [[], ['The plan changed.'], []]
+    const waiting = [[], [{ about: 'plan', text: 'The plan changed.' }], []]
     const result = await run([says(form.shell('ls')), says(form.finish())], {
       drainNotes: async () => waiting.shift() ?? [],
     })

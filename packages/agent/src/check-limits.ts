@@ -1,32 +1,91 @@
-import type { AgentEnding, AgentLimits } from './ports.ts'
+import type { Conversation } from './context/conversation.ts'
+import type { AgentEnding, AgentLimits, AgentTotals, Reservation } from './ports.ts'
+import { affordableOutput, type PricedModel } from './worst-case.ts'
 
 export type LimitReached = Extract<AgentEnding, { kind: 'limit-reached' }>
 
+/** A shorter reply than this could hardly carry a thought and a call: such a call is not paid for. */
+const LEAST_OUTPUT_TOKENS = 2_000
+
+/** What the next call may be: how large its prompt is at most, and between which lengths its reply may end. */
+export type Allowance = {
+  readonly kind: 'allowed'
+  readonly inputTokens: number
+  readonly mostOutputTokens: number
+  readonly leastOutputTokens: number
+}
+
+export type CallToMake = {
+  readonly model: PricedModel
+  /** Ceiling of the reply. */
+  readonly maxOutputTokens: number
+  /** A shorter reply would be of no use; `LEAST_OUTPUT_TOKENS` when absent. */
+  readonly leastOutputTokens?: number | undefined
+  readonly conversation: Pick<Conversation, 'size' | 'windowTokens'>
+  readonly totals: AgentTotals
+  readonly nowMs: number
+}
+
+/** Turns and time: whether there may be another turn at all. */
+export function turnsOrTimeOver(limits: AgentLimits, turns: number, nowMs: number): LimitReached | undefined {
+  // Written as "not below", here and later, so that a limit that is no number stops the run instead of never being reached.
+  const used = limits.turnsBefore + turns
+  if (!(used < limits.maxTurns)) return reached('turns', `${used} of ${limits.maxTurns} turns used`)
+  return nowMs < limits.deadlineMs ? undefined : deadlineReached(limits, nowMs)
+}
+
 /**
- * Whether another paid call may be made, and if not, which limit says so. Looked at before each call: one call can
- * pass a money limit by what it costs itself, never by more.
+ * Decides before a call is paid what it may be, so that no ceiling is passed even where nothing of the prompt is cached
+ * and the reply has its full length. Where not all of that fits, the reply is allowed less.
  */
-export function limitReached(
-  limits: AgentLimits,
-  now: {
-    /** Replies of this run so far. */
-    readonly turns: number
-    /** Cost of this run so far. */
-    readonly costMicroUsd: number
-    readonly spentTodayMicroUsd: number
-    readonly nowMs: number
-  },
-): LimitReached | undefined {
-  // Written as "not below", so that a limit that is no number stops the run instead of never being reached.
-  if (!(now.turns < limits.maxTurns)) return reached('turns', `${now.turns} of ${limits.maxTurns} turns used`)
-  const spent = limits.spentMicroUsd + now.costMicroUsd
-  if (!(spent < limits.maxCostMicroUsd))
-    return reached('cost', `${usd(spent)} of ${usd(limits.maxCostMicroUsd)} spent on the task`)
-  if (!(now.spentTodayMicroUsd < limits.maxCostPerDayMicroUsd)) {
-    return reached('cost-per-day', `${usd(now.spentTodayMicroUsd)} of ${usd(limits.maxCostPerDayMicroUsd)} spent today`)
+export function allowCall(limits: AgentLimits, call: CallToMake): Allowance | LimitReached {
+  const { totals, conversation, model } = call
+  const size = conversation.size()
+  const over = turnsOrTimeOver(limits, totals.turns, call.nowMs)
+  if (over !== undefined) return over
+  const least = Math.min(call.leastOutputTokens ?? LEAST_OUTPUT_TOKENS, call.maxOutputTokens)
+
+  const inWindow = Math.min(call.maxOutputTokens, conversation.windowTokens() - size.likely)
+  if (!(inWindow >= least)) return contextReached(conversation)
+
+  const used = limits.usedTokens + tokensOf(totals)
+  const inTokens = Math.min(inWindow, limits.maxTokens - used - size.atMost)
+  if (!(inTokens >= least)) {
+    return reached(
+      'tokens',
+      `${used} of ${limits.maxTokens} tokens used on the task, the next call may take ${size.atMost + least}`,
+    )
   }
-  if (!(now.nowMs < limits.deadlineMs)) return deadlineReached(limits, now.nowMs)
-  return undefined
+
+  const spent = limits.spentMicroUsd + totals.costMicroUsd
+  const inMoney = Math.min(inTokens, affordableOutput(model, size.atMost, limits.maxCostMicroUsd - spent))
+  if (!(inMoney >= least)) {
+    return reached(
+      'cost',
+      `${usd(spent)} of ${usd(limits.maxCostMicroUsd)} spent on the task, and the next call may cost more than is left`,
+    )
+  }
+  return { kind: 'allowed', inputTokens: size.atMost, mostOutputTokens: inMoney, leastOutputTokens: least }
+}
+
+function tokensOf(totals: AgentTotals): number {
+  return totals.inputTokens + totals.outputTokens + totals.cacheReadTokens + totals.cacheWriteTokens
+}
+
+/** The end of a conversation that cannot be shortened further. */
+export function contextReached(conversation: Pick<Conversation, 'size' | 'windowTokens'>): LimitReached {
+  return reached(
+    'context',
+    `the conversation has about ${conversation.size().likely} tokens and cannot be shortened further, the model's context window has ${conversation.windowTokens()}`,
+  )
+}
+
+export function dayReached(refused: Extract<Reservation, { kind: 'refused' }>): LimitReached {
+  const others = refused.reservedMicroUsd > 0 ? `, ${usd(refused.reservedMicroUsd)} set aside for calls under way` : ''
+  return reached(
+    'cost-per-day',
+    `${usd(refused.spentMicroUsd)} of ${usd(refused.ceilingMicroUsd)} spent today${others}, and the next call may cost more than is left`,
+  )
 }
 
 export function deadlineReached(limits: AgentLimits, nowMs: number): LimitReached {

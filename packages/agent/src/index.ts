@@ -1,4 +1,5 @@
 export type { AgentEvent } from './agent-event.ts'
+export type { AskAside } from './ask-aside.ts'
 export { contextWindowOf } from './context/context-window.ts'
 export { createTools, type ToolSet } from './create-tools.ts'
 export { createFallbackModel, type ModelSwitch } from './fallback-model.ts'

@@ -1,4 +1,6 @@
 import type { ExecOptions, ExecResult, FeedbackDecision, Finish, Limit } from '@devbot/contracts'
+import type { CompactionFacts } from './context/conversation.ts'
+import type { ModelMessage } from './model-client.ts'
 
 /** What the tools need of the world: the narrow side of a sandbox. */
 export interface Workspace {
@@ -24,6 +26,8 @@ export interface TurnRecorder {
     turn: number,
     result: { readonly toolUseId: string; readonly tool: string; readonly summary: string; readonly body: unknown },
   ): Promise<void>
+  /** Called when the conversation was shortened, before the request of `turn` that begins with it. */
+  recordCompaction(turn: number, facts: CompactionFacts, messages: readonly ModelMessage[]): Promise<void>
 }
 
 export type TurnUsage = {
@@ -36,22 +40,54 @@ export type TurnUsage = {
   readonly stopReason: string
 }
 
+/** The ceilings of a run. What was used before counts: by other runs of the task, and by cut-off attempts at this run. */
 export type AgentLimits = {
+  /** Replies of this run, those of its cut-off attempts (`turnsBefore`) included. */
   readonly maxTurns: number
+  readonly turnsBefore: number
   readonly maxCostMicroUsd: number
   /** Spent on this task before this run. */
   readonly spentMicroUsd: number
-  readonly maxCostPerDayMicroUsd: number
+  /** Tokens of every kind, in and out, over all runs of the task. */
+  readonly maxTokens: number
+  /** Used by this task before this run. */
+  readonly usedTokens: number
+  /** What prompt and reply of one call may have together. */
+  readonly windowTokens: number
   /** When the run has to end, UTC milliseconds of the `nowMs` clock. */
   readonly deadlineMs: number
 }
 
-/** The money of the day, shared by all workers. */
+/** The money of the day, shared by all workers, in millionths of a dollar. */
 export interface Spending {
-  spentTodayMicroUsd(): Promise<number>
-  /** Adds what a call cost; durable when it resolves. */
-  add(microUsd: number): Promise<void>
+  /**
+   * Sets money aside before a call: `wanted`, or what is left when that is at least `least`. `assumed` is counted when
+   * nobody settles.
+   */
+  reserve(request: {
+    readonly wantedMicroUsd: number
+    readonly leastMicroUsd: number
+    readonly assumedMicroUsd: number
+  }): Promise<Reservation>
 }
+
+export type Reservation =
+  | {
+      readonly kind: 'reserved'
+      readonly microUsd: number
+      /** Puts what the call cost in the place of the reservation; durable when it resolves. */
+      settle(costMicroUsd: number): Promise<void>
+    }
+  | {
+      readonly kind: 'refused'
+      readonly spentMicroUsd: number
+      /** Set aside for other calls under way. */
+      readonly reservedMicroUsd: number
+      readonly ceilingMicroUsd: number
+    }
+
+/** A text that arrived while the agent works; a later one about the same takes its place once turns leave the conversation. */
+export type AgentNote = { readonly about: string; readonly text: string }
 
 /** One answer to a feedback item, as the agent gave it. */
 export type FeedbackAnswer = { readonly item: string; readonly decision: FeedbackDecision; readonly reply: string }

@@ -9,7 +9,7 @@ const VARIABLE = /\{\{(\w+)\}\}/g
 
 /** Fills one of the templates in `prompts/`. Throws `bug` where template and variables do not fit. */
 export function renderPrompt(
-  name: 'system' | 'implement' | 'revise' | 'text-protocol',
+  name: 'system' | 'implement' | 'revise' | 'text-protocol' | 'compacted',
   variables: PromptVariables,
 ): string {
   return renderTemplate(readFileSync(new URL(`./prompts/${name}.md`, import.meta.url), 'utf8'), variables)

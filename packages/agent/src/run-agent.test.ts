@@ -3,7 +3,14 @@ import { describe, expect, it } from 'vitest'
 import { createTools } from './create-tools.ts'
 import type { ModelRequest } from './model-client.ts'
 import type { Workspace } from './ports.ts'
-import { CLAIM, conversationProblem, EMPTY_WORKSPACE, runScript, WIDE_LIMITS } from './testing/loop-harness.ts'
+import {
+  CLAIM,
+  conversationProblem,
+  createPurse,
+  EMPTY_WORKSPACE,
+  runScript,
+  WIDE_LIMITS,
+} from './testing/loop-harness.ts'
 import { text, toolUse } from './testing/scripted-model.ts'
 
 const finish = () => ({ content: [toolUse('finish', CLAIM)] })
@@ -44,6 +51,7 @@ describe('runAgent', () => {
       recorder: {
         recordReply: async (turn) => void order.push(`reply ${turn}`),
         recordToolResult: async (_turn, result) => void order.push(`result ${result.toolUseId}`),
+        recordCompaction: async () => undefined,
       },
     })
     expect(order.slice(0, 6)).toEqual(['reply 1', 'run a', 'result A', 'run b', 'result B', 'reply 2'])
@@ -148,7 +156,7 @@ describe('runAgent', () => {
   })
 
   it('puts notes that arrived meanwhile into the next user message', async () => {
-    const waiting = [[], ['The plan changed.'], []]
+    const waiting = [[], [{ about: 'plan', text: 'The plan changed.' }], []]
     const run = await runScript([{ content: [shell('ls')] }, finish()], {
       drainNotes: async () => waiting.shift() ?? [],
     })
@@ -189,7 +197,7 @@ describe('runAgent', () => {
 
   it.each([
     ['refusal', { kind: 'gave-up' }],
-    ['model_context_window_exceeded', { kind: 'limit-reached', limit: 'tokens' }],
+    ['model_context_window_exceeded', { kind: 'limit-reached', limit: 'context' }],
   ])('ends at the stop reason %s without running a tool', async (stopReason, ending) => {
     const run = await runScript([{ content: [shell('rm -r src', 'S')], stopReason }])
     expect(run.ending).toMatchObject(ending)
@@ -280,7 +288,11 @@ describe('runAgent when tools fail', () => {
   it('throws when a turn cannot be recorded, before a tool runs', async () => {
     const ran: string[] = []
     const lost = new DevBotError({ category: 'conflict', code: 'lease-lost', message: 'another worker owns the task' })
-    const recorder = { recordReply: () => Promise.reject(lost), recordToolResult: async () => undefined }
+    const recorder = {
+      recordReply: () => Promise.reject(lost),
+      recordToolResult: async () => undefined,
+      recordCompaction: async () => undefined,
+    }
     const workspace = async () => ({
       ...EMPTY_WORKSPACE,
       exec: (command: string, options: ExecOptions) => {
@@ -303,21 +315,60 @@ describe('runAgent at its limits', () => {
     expect(run.requests).toHaveLength(7)
   })
 
-  it('stops when the task has cost what it may, earlier runs counted', async () => {
-    // A scripted reply costs 100 * 2 + 10 * 10 = 300 micro-dollars.
-    const run = await runScript(endless, { limits: { ...WIDE_LIMITS, maxCostMicroUsd: 2_000, spentMicroUsd: 1_000 } })
+  it('counts the turns of attempts that were cut off', async () => {
+    const run = await runScript(endless, { limits: { ...WIDE_LIMITS, maxTurns: 7, turnsBefore: 5 } })
+    expect(run.ending).toMatchObject({ limit: 'turns', detail: '7 of 7 turns used' })
+    expect(run.requests).toHaveLength(2)
+  })
+
+  // Each costs 4,000 * 2 + 500 * 10 = 13,000 micro-dollars; the least call (2,000 tokens of reply) 20,000 and its prompt.
+  const dear = endless.map((reply) => ({
+    ...reply,
+    usage: { inputTokens: 4_000, outputTokens: 500, requestBytes: 20_000, maxOutputTokens: 32_000 },
+  }))
+
+  it('stops before the call that could cost the task more than it may, earlier runs counted', async () => {
+    const limits = { ...WIDE_LIMITS, maxCostMicroUsd: 110_000, spentMicroUsd: 31_000 }
+    const run = await runScript(dear, { limits })
     expect(run.ending).toMatchObject({
       kind: 'limit-reached',
       limit: 'cost',
-      detail: '$0.0022 of $0.0020 spent on the task',
+      detail: expect.stringMatching(/^\$0\.0\d\d0 of \$0\.1100 spent on the task, and the next call may cost more/),
     })
-    expect(run.requests).toHaveLength(4)
+    expect(run.requests.length).toBeGreaterThan(1)
   })
 
-  it('stops when the day has cost what it may', async () => {
-    const run = await runScript(endless, { limits: { ...WIDE_LIMITS, maxCostPerDayMicroUsd: 600 } })
+  it('stops before the call that could cost the day more than it may', async () => {
+    const run = await runScript(dear, { limits: { ...WIDE_LIMITS, maxCostPerDayMicroUsd: 80_000 } })
     expect(run.ending).toMatchObject({ kind: 'limit-reached', limit: 'cost-per-day' })
-    expect(run.requests).toHaveLength(2)
+    expect(run.requests.length).toBeGreaterThan(1)
+    expect(run.spentToday()).toBeLessThanOrEqual(80_000)
+    expect(run.purse.reserved()).toBe(0)
+  })
+
+  it('asks for a shorter reply where not all of a full one could be paid for', async () => {
+    const run = await runScript([goOn(1), finish()], { limits: { ...WIDE_LIMITS, maxCostPerDayMicroUsd: 100_000 } })
+    const [first, second] = run.requests.map((request) => request.maxOutputTokens ?? 0)
+    expect(first).toBeGreaterThan(2_000)
+    expect(first).toBeLessThan(10_000)
+    expect(second).toBeLessThan(first ?? 0)
+    expect(run.ending.kind).toBe('finished')
+  })
+
+  it('stops before the call that could take more tokens than the task may, earlier runs counted', async () => {
+    const run = await runScript(dear, { limits: { ...WIDE_LIMITS, maxTokens: 110_000, usedTokens: 90_000 } })
+    expect(run.ending).toMatchObject({ limit: 'tokens', detail: expect.stringMatching(/ of 110000 tokens used/) })
+    expect(run.requests.length).toBeGreaterThan(1)
+    expect(run.totals.inputTokens + run.totals.outputTokens).toBeLessThanOrEqual(20_000)
+  })
+
+  it('stops before the first call when plan and tools alone fill the window', async () => {
+    const run = await runScript(endless, {
+      firstMessage: 'plan '.repeat(40_000),
+      limits: { ...WIDE_LIMITS, windowTokens: 50_000 },
+    })
+    expect(run.ending).toMatchObject({ limit: 'context', detail: expect.stringMatching(/context window has 50000$/) })
+    expect(run.requests).toHaveLength(0)
   })
 
   it('makes no call at all when a limit is no number', async () => {
@@ -351,33 +402,54 @@ describe('runAgent at its limits', () => {
     expect(run.ending).toMatchObject({ kind: 'limit-reached', limit: 'minutes' })
   })
 
+  const broken = {
+    code: 'model-stream-broken',
+    usage: { inputTokens: 1000, outputTokens: 1, requestBytes: 1, maxOutputTokens: 1 },
+  }
+
   it('counts what an attempt used before it broke off', async () => {
-    const retried = (request: ModelRequest) => {
-      request.onFailedAttempt?.({
-        code: 'model-stream-broken',
-        usage: { inputTokens: 1000, outputTokens: 1, requestBytes: 1, maxOutputTokens: 1 },
-        retryInMs: 5,
-      })
+    const retried = async (request: ModelRequest) => {
+      await request.onFailedAttempt?.({ ...broken, retryInMs: 5 })
       return finish()
     }
     const run = await runScript([retried])
     expect(run.totals.costMicroUsd).toBe(2000 + 10 + 300)
+    expect(run.spentToday()).toBe(2310)
     expect(run.events).toContainEqual({ kind: 'model-retry', turn: 1, code: 'model-stream-broken', delayMs: 5 })
   })
 
-  it('counts a call that failed for good, and throws its error', async () => {
-    const added: number[] = []
+  it('sets money aside for each attempt, and makes none that could pass a ceiling', async () => {
+    let attempts = 0
+    const endlessly = async (request: ModelRequest) => {
+      for (;;) {
+        attempts += 1
+        await request.onFailedAttempt?.({ ...broken, retryInMs: 1 })
+      }
+    }
+    const run = await runScript([endlessly], { limits: { ...WIDE_LIMITS, maxCostPerDayMicroUsd: 1_000_000 } })
+    expect(run.ending).toMatchObject({ limit: 'cost-per-day' })
+    expect(attempts).toBeGreaterThan(100)
+    expect(run.spentToday()).toBe(attempts * 2010)
+    expect(run.spentToday()).toBeLessThanOrEqual(1_000_000)
+    expect(run.purse.reserved()).toBe(0)
+  })
+
+  it('counts a call that failed for good, frees what was set aside for it, and throws its error', async () => {
     const failed = new DevBotError({ category: 'transient', code: 'model-stream-broken', message: 'broken' })
-    const failing = (request: ModelRequest) => {
-      request.onFailedAttempt?.({
-        code: failed.code,
-        usage: { inputTokens: 50, outputTokens: 1, requestBytes: 1, maxOutputTokens: 1 },
-      })
+    const failing = async (request: ModelRequest) => {
+      await request.onFailedAttempt?.(broken)
       throw failed
     }
-    const spending = { spentTodayMicroUsd: async () => 0, add: async (microUsd: number) => void added.push(microUsd) }
-    await expect(runScript([failing], { spending })).rejects.toBe(failed)
-    expect(added).toEqual([110])
+    const purse = createPurse(50_000_000)
+    await expect(runScript([failing], { spending: purse.spending })).rejects.toBe(failed)
+    expect([purse.spent(), purse.reserved()]).toEqual([2010, 0])
+  })
+
+  it('frees what was set aside for a call that was refused unpaid', async () => {
+    const refused = new DevBotError({ category: 'permission', code: 'model-key-refused', message: 'no' })
+    const purse = createPurse(50_000_000)
+    await expect(runScript([() => Promise.reject(refused)], { spending: purse.spending })).rejects.toBe(refused)
+    expect([purse.spent(), purse.reserved()]).toEqual([0, 0])
   })
 })
 

@@ -1,12 +1,20 @@
+import { DevBotError } from '@devbot/contracts'
 import type { AgentEvent } from './agent-event.ts'
 import { answerCalls } from './answer-calls.ts'
-import { deadlineReached, limitReached } from './check-limits.ts'
+import { type AskAside, askAside } from './ask-aside.ts'
+import { contextReached, deadlineReached, turnsOrTimeOver } from './check-limits.ts'
+import { type Conversation, createConversation } from './context/conversation.ts'
+import { shortenConversation } from './context/shorten-conversation.ts'
 import { offersOf, type ToolSet } from './create-tools.ts'
-import type { ModelClient, ModelMessage, ModelReply, ModelUsage } from './model-client.ts'
+import { fixedBytes } from './estimate-tokens.ts'
+import { judgeReply, type ReplyVerdict } from './judge-reply.ts'
+import type { ModelClient, ToolOffer } from './model-client.ts'
 import { nativeProtocol } from './native-protocol.ts'
+import { askPaid, type PaidReply } from './paid-call.ts'
 import type {
   AgentEnding,
   AgentLimits,
+  AgentNote,
   AgentTotals,
   FinishClaim,
   FinishVerdict,
@@ -14,10 +22,11 @@ import type {
   TurnRecorder,
   Workspace,
 } from './ports.ts'
-import { costMicroUsd, countUsage } from './prices.ts'
+import { countUsage } from './prices.ts'
 import { runUntil } from './run-until.ts'
+import { createSilenceGuard } from './silence-guard.ts'
 import { createStuckGuard } from './stuck-guard.ts'
-import type { ToolAnswer, ToolProtocol } from './tool-protocol.ts'
+import type { ToolCall, ToolProtocol } from './tool-protocol.ts'
 
 export type AgentInput = {
   readonly model: ModelClient
@@ -27,13 +36,17 @@ export type AgentInput = {
   /** May still be getting ready while the first request is under way; called when the first tool runs. */
   readonly workspace: () => Promise<Workspace>
   readonly systemPrompt: string
+  /** Plan, criteria, feedback; stays at the head of every request as it is. */
   readonly firstMessage: string
+  /** The run's random mark around text that is not DevBot's own, the same as in the first message. */
+  readonly delimiter: string
   readonly recorder: TurnRecorder
   readonly spending: Spending
   readonly limits: AgentLimits
   /** Texts that arrived meanwhile, each once; they go into the next user message as they are. */
-  readonly drainNotes: () => Promise<readonly string[]>
-  readonly judgeFinish: (claim: FinishClaim) => Promise<FinishVerdict>
+  readonly drainNotes: () => Promise<readonly AgentNote[]>
+  /** May ask the model something aside, on the run's account. */
+  readonly judgeFinish: (claim: FinishClaim, ask: AskAside) => Promise<FinishVerdict>
   readonly onEvent: (event: AgentEvent) => void
   readonly signal: AbortSignal
   /** UTC milliseconds, the clock of `limits.deadlineMs`. */
@@ -42,10 +55,6 @@ export type AgentInput = {
 
 export type AgentResult = { readonly ending: AgentEnding; readonly totals: AgentTotals }
 
-/** Replies without a call until the agent is given up: the first is answered with a nudge. A pause is the API's doing. */
-const SILENT_REPLIES = 2
-const PAUSES = 5
-
 /**
  * The loop of one run: ask the model, record its reply, run the tools it asked for, record their results, and again,
  * until it finishes, gives up, reaches a limit or is stopped. How it ends is a value. Throws only what ends the attempt:
@@ -53,116 +62,133 @@ const PAUSES = 5
  */
 export async function runAgent(input: AgentInput): Promise<AgentResult> {
   using until = runUntil(input.signal, input.limits.deadlineMs - input.now())
-  const totals = { turns: 0, costMicroUsd: 0, inputTokens: 0, outputTokens: 0, cacheReadTokens: 0, cacheWriteTokens: 0 }
-  const ending = await takeTurns({ ...input, stop: until.signal, totals, messages: [], usedIds: new Set() })
-  return { ending, totals: { ...totals } }
+  const run = beginRun(input, until.signal)
+  const ending = await takeTurns(run)
+  return { ending, totals: { ...run.totals } }
 }
 
 type Run = AgentInput & {
+  readonly protocol: ToolProtocol
+  readonly system: string
+  readonly offers: readonly ToolOffer[]
+  readonly conversation: Conversation
   /** Ends with the caller's signal and at the deadline. */
   readonly stop: AbortSignal
   readonly totals: { -readonly [Key in keyof AgentTotals]: number }
-  /** Append-only, so that every request begins with the one before it. */
-  readonly messages: ModelMessage[]
   readonly usedIds: Set<string>
 }
 
+function beginRun(input: AgentInput, stop: AbortSignal): Run {
+  const protocol = input.protocol ?? nativeProtocol
+  const { tools: offers, systemText } = protocol.offer(offersOf(input.tools))
+  const system = `${input.systemPrompt}${systemText}`
+  return {
+    ...input,
+    protocol,
+    system,
+    offers,
+    conversation: createConversation({
+      protocol,
+      fixedBytes: fixedBytes(system, offers),
+      firstMessage: input.firstMessage,
+      windowTokens: input.limits.windowTokens,
+      delimiter: input.delimiter,
+    }),
+    stop,
+    totals: { turns: 0, costMicroUsd: 0, inputTokens: 0, outputTokens: 0, cacheReadTokens: 0, cacheWriteTokens: 0 },
+    usedIds: new Set(),
+  }
+}
+
 async function takeTurns(run: Run): Promise<AgentEnding> {
-  const protocol = run.protocol ?? nativeProtocol
-  const guard = createStuckGuard()
-  let answers: readonly ToolAnswer[] = []
-  let texts: readonly string[] = [run.firstMessage]
-  let silentReplies = 0
+  const { conversation, protocol } = run
+  const stuck = createStuckGuard()
+  const silence = createSilenceGuard()
 
   for (let turn = 1; ; turn += 1) {
-    const stopped = stopOf(run) ?? (await limitOf(run))
-    if (stopped !== undefined) return stopped
-    run.messages.push(protocol.answer(answers, [...texts, ...(await run.drainNotes())]))
-    run.onEvent({ kind: 'turn-start', turn })
     const startedMs = run.now()
-    const asked = await askModel(run, protocol, turn)
-    if (asked === undefined) return stopOf(run) ?? { kind: 'aborted' }
+    const asked = await askModel(run, turn)
+    if (asked.kind !== 'replied') return asked
+    const { reply, message, calls, verdict, costMicroUsd } = asked
+    const judgeFinish = (claim: FinishClaim) => run.judgeFinish(claim, askAside({ ...run, turn }))
+    const { answers, finished } = await answerCalls(calls, { ...run, judgeFinish, turn, signal: run.stop })
+    const { stopReason, usage } = reply
+    run.onEvent({ kind: 'turn-end', turn, costMicroUsd, durationMs: run.now() - startedMs, stopReason })
 
-    const { reply, calls, costMicroUsd } = asked
-    const ended = endingOf(reply)
-    const toAnswer =
-      ended === undefined ? calls : calls.map((call) => ({ ...call, refusal: 'Not run: the run ended here.' }))
-    const answered = await answerCalls(toAnswer, { ...run, turn, signal: run.stop })
-    run.onEvent({
-      kind: 'turn-end',
-      turn,
-      costMicroUsd,
-      durationMs: run.now() - startedMs,
-      stopReason: reply.stopReason,
-    })
+    if (verdict.kind === 'refused') return gaveUp('The model refused to go on (stop reason "refusal").')
+    if (finished !== undefined) return { kind: 'finished', claim: finished }
+    const circle = run.stop.aborted || verdict.kind === 'cut' ? undefined : stuck.note(answers)
+    if (circle !== undefined) return gaveUp(`The agent went in circles: ${circle}.`)
+    const silent = silence.note(verdict, calls.length, stopReason)
+    if (silent !== undefined) return gaveUp(silent)
 
-    if (ended !== undefined) return ended
-    if (answered.finished !== undefined) return { kind: 'finished', claim: answered.finished }
-    if (stopOf(run) === undefined) {
-      const circle = guard.note(answered.answers)
-      if (circle !== undefined) return { kind: 'gave-up', reason: `The agent went in circles: ${circle}.` }
+    const texts = calls.length > 0 ? [] : [textAfterSilence(verdict, protocol)]
+    conversation.add({ turn, reply: message, answers, texts }, usage)
+    if (verdict.kind === 'cut' && verdict.why === 'window') {
+      conversation.windowWasReached()
+      if (!(await shortenConversation(run, turn + 1))) return contextReached(conversation)
     }
-    silentReplies = calls.length > 0 ? 0 : silentReplies + 1
-    if (silentReplies >= (reply.stopReason === 'pause_turn' ? PAUSES : SILENT_REPLIES)) {
-      return { kind: 'gave-up', reason: `The agent replied ${silentReplies} times in a row without a tool call.` }
-    }
-    answers = answered.answers
-    texts = calls.length > 0 ? [] : [textAfterSilence(reply, protocol)]
   }
 }
 
-/** One paid call: its reply recorded and its cost settled. Undefined when the run was stopped meanwhile. */
-async function askModel(run: Run, protocol: ToolProtocol, turn: number) {
-  const offer = protocol.offer(offersOf(run.tools))
+type Asked = Omit<PaidReply, 'booked'> & {
+  readonly message: ReturnType<ToolProtocol['read']>['message']
+  readonly calls: readonly ToolCall[]
+  readonly verdict: ReplyVerdict
+}
+
+/** The next request, within all limits, and its reply: recorded, with calls that may be carried out or say why not. */
+async function askModel(run: Run, turn: number): Promise<Asked | AgentEnding> {
+  const over = stopOf(run) ?? turnsOrTimeOver(run.limits, run.totals.turns, run.now())
+  if (over !== undefined) return over
+  run.conversation.addNotes(await run.drainNotes())
+  if (run.conversation.isNearlyFull()) await shortenConversation(run, turn)
+  run.onEvent({ kind: 'turn-start', turn })
   const startedMs = run.now()
-  const lost: ModelUsage[] = []
-  let reply: ModelReply
+  const paid = await askOrShorten(run, turn)
+  if (paid.kind !== 'replied') return paid
+
+  const { reply, costMicroUsd } = paid
+  run.totals.turns += 1
+  const { message, calls } = run.protocol.read(reply, turn, run.usedIds)
+  for (const call of calls) run.usedIds.add(call.id)
+  const { stopReason } = reply
+  const usage = { ...countUsage(reply.usage), costMicroUsd, durationMs: run.now() - startedMs, stopReason }
+  await Promise.all([paid.booked(), run.recorder.recordReply(turn, { content: message.content, stopReason }, usage)])
+  const verdict = judgeReply(stopReason)
+  return { kind: 'replied', reply, costMicroUsd, message, calls: calls.map((call) => judged(call, verdict)), verdict }
+}
+
+/** The request may be refused because it is too long: then it is shortened and sent once more. */
+async function askOrShorten(run: Run, turn: number): Promise<PaidReply | AgentEnding> {
   try {
-    reply = await run.model.ask({
-      system: `${run.systemPrompt}${offer.systemText}`,
-      tools: offer.tools,
-      messages: run.messages,
-      signal: run.stop,
-      onFailedAttempt: ({ code, usage, retryInMs }) => {
-        if (usage !== undefined) lost.push(usage)
-        if (retryInMs !== undefined) run.onEvent({ kind: 'model-retry', turn, code, delayMs: retryInMs })
-      },
+    return await askPaid({ ...run, turn }).catch(async (error: unknown) => {
+      if (run.stop.aborted || !mayBeTooLong(error)) throw error
+      run.conversation.windowWasReached()
+      if (!(await shortenConversation(run, turn))) throw error
+      return askPaid({ ...run, turn })
     })
   } catch (error) {
-    // What broke off was paid for, too.
-    await settle(run, lost)
-    if (stopOf(run) !== undefined) return undefined
-    throw error
+    const stopped = stopOf(run)
+    if (stopped === undefined) throw error
+    return stopped
   }
-  const costMicroUsd = await settle(run, [...lost, reply.usage])
-  run.totals.turns += 1
-  const { message, calls } = protocol.read(reply, turn, run.usedIds)
-  for (const call of calls) run.usedIds.add(call.id)
-  const { content } = message
-  const { stopReason } = reply
-  const durationMs = run.now() - startedMs
-  await run.recorder.recordReply(
-    turn,
-    { content, stopReason },
-    { ...countUsage(reply.usage), costMicroUsd, durationMs, stopReason },
-  )
-  run.messages.push(message)
-  return { reply, calls, costMicroUsd }
 }
 
-/** Adds what calls used to the run's totals and their cost to the money of the day. */
-async function settle(run: Run, usages: readonly ModelUsage[]): Promise<number> {
-  let cost = 0
-  for (const usage of usages) {
-    const tokens = countUsage(usage)
-    for (const key of ['inputTokens', 'outputTokens', 'cacheReadTokens', 'cacheWriteTokens'] as const) {
-      run.totals[key] += tokens[key]
-    }
-    cost += costMicroUsd(run.model.model, usage, run.model.prices)
-  }
-  run.totals.costMicroUsd += cost
-  if (cost > 0) await run.spending.add(cost)
-  return cost
+/** What the endpoint calls an invalid request is told apart from a too long one by no more than its size. */
+function mayBeTooLong(error: unknown): boolean {
+  const codes = ['model-request-too-long', 'model-request-refused']
+  return error instanceof DevBotError && codes.includes(error.code)
+}
+
+function judged(call: ToolCall, verdict: ReplyVerdict): ToolCall {
+  if (verdict.kind === 'cut') return { ...call, refusal: call.refusal ?? verdict.refusal }
+  return verdict.kind === 'refused' ? { ...call, refusal: 'Not run: the run ended here.' } : call
+}
+
+function textAfterSilence(verdict: ReplyVerdict, { nudges }: ToolProtocol): string {
+  if (verdict.kind === 'paused') return 'Go on.'
+  return verdict.kind === 'cut' ? nudges.cut : nudges.silent
 }
 
 /** The ending of a run that was told to stop. */
@@ -171,25 +197,6 @@ function stopOf(run: Run): AgentEnding | undefined {
   return run.stop.aborted ? deadlineReached(run.limits, run.now()) : undefined
 }
 
-async function limitOf(run: Run): Promise<AgentEnding | undefined> {
-  const { turns, costMicroUsd } = run.totals
-  const spentTodayMicroUsd = await run.spending.spentTodayMicroUsd()
-  return limitReached(run.limits, { turns, costMicroUsd, spentTodayMicroUsd, nowMs: run.now() })
-}
-
-/** What a stop reason says about the run; the others (end_turn, tool_use, max_tokens, pause_turn, ...) let it go on. */
-function endingOf(reply: ModelReply): AgentEnding | undefined {
-  switch (reply.stopReason) {
-    case 'refusal':
-      return { kind: 'gave-up', reason: 'The model refused to go on (stop reason "refusal").' }
-    case 'model_context_window_exceeded':
-      return { kind: 'limit-reached', limit: 'tokens', detail: "the conversation filled the model's context window" }
-    default:
-      return undefined
-  }
-}
-
-function textAfterSilence(reply: ModelReply, { nudges }: ToolProtocol): string {
-  if (reply.stopReason === 'pause_turn') return 'Go on.'
-  return reply.stopReason === 'max_tokens' ? nudges.cut : nudges.silent
+function gaveUp(reason: string): AgentEnding {
+  return { kind: 'gave-up', reason }
 }

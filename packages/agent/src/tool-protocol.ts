@@ -12,7 +12,15 @@ export type ToolCall = {
 }
 
 /** Our answer to one call. */
-export type ToolAnswer = { readonly call: ToolCall; readonly isError: boolean; readonly text: string }
+export type ToolAnswer = {
+  readonly call: ToolCall
+  readonly isError: boolean
+  readonly text: string
+  /** What the call was about, in one line: the command, the path. */
+  readonly detail?: string
+  /** Files the call changed. */
+  readonly changed?: readonly string[]
+}
 
 /**
  * How tools are offered to a model and how its calls are read. The loop knows no other difference between models: the

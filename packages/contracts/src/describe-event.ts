@@ -17,6 +17,8 @@ export function describeEvent(event: TaskEvent): string {
       return `turn ${event.turn}: ${event.tool} ${event.detail}`
     case 'turn-end':
       return `turn ${event.turn}: ${event.stopReason}, ${dollars(event.costMicroUsd)}, ${seconds(event.durationMs)}`
+    case 'context-compacted':
+      return `turn ${event.turn}: conversation shortened from ${event.beforeTokens} to ${event.afterTokens} tokens`
     case 'check-end':
       return `${event.check}: tests ${event.passed ? 'pass' : 'fail'}${event.exitCode === undefined ? ' (no exit code)' : ` (exit code ${event.exitCode})`}, ${seconds(event.durationMs)}, tree ${event.treeId.slice(0, 12)}`
     case 'branch-pushed':

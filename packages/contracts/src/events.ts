@@ -16,6 +16,15 @@ export const taskEventSchema = z.discriminatedUnion('kind', [
     durationMs: z.int(),
     stopReason: z.string(),
   }),
+  /** The conversation was shortened before the request of `turn`; sizes in tokens of that request. */
+  z.object({
+    kind: z.literal('context-compacted'),
+    turn: z.int(),
+    beforeTokens: z.int(),
+    afterTokens: z.int(),
+    stubbedTurns: z.int(),
+    recordedTurns: z.int(),
+  }),
   z.object({
     kind: z.literal('check-end'),
     check: z.enum(['baseline', 'verification']),

@@ -17,7 +17,7 @@ export const STAGES = ['prepare', 'setup', 'baseline', 'agent', 'verify', 'publi
 export const stageSchema = z.enum(STAGES)
 export type Stage = z.infer<typeof stageSchema>
 
-export const limitSchema = z.enum(['turns', 'cost', 'cost-per-day', 'minutes', 'tokens', 'memory', 'disk'])
+export const limitSchema = z.enum(['turns', 'cost', 'cost-per-day', 'minutes', 'tokens', 'context', 'memory', 'disk'])
 export type Limit = z.infer<typeof limitSchema>
 
 /** How a run ended. Reaching a limit or giving up is an ending, not an error. */
@@ -85,6 +85,8 @@ export const runRecordSchema = z.object({
   startedAtMs: z.int(),
   endedAtMs: z.int().optional(),
   turns: z.int().nonnegative(),
+  /** Time from the start to the newest turn: what a run that was cut off used of its minutes. */
+  activeMs: z.int().nonnegative().optional(),
   costMicroUsd: z.int().nonnegative(),
   tokens: z.object({
     input: z.int().nonnegative(),
@@ -102,9 +104,10 @@ export const runRecordSchema = z.object({
   verification: checkResultSchema.optional(),
   /** Where the test command comes from: the plan, the policy, or which file of the repository suggested it. */
   testCommandWhy: z.string().max(300).optional(),
-  /** Of the newest verification, where the runner's output was understood. */
+  /** The tree that `evidence`, `concerns`, `acceptance` and `lint` speak of. */
+  examinedTreeId: z.string().optional(),
+  /** Where the runner's output was understood. */
   evidence: testEvidenceSchema.optional(),
-  /** Of the newest verified tree. */
   concerns: z.array(concernSchema).max(200).optional(),
   acceptance: z.array(acceptanceResultSchema).max(50).optional(),
   lint: lintResultSchema.optional(),

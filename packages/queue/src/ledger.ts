@@ -106,9 +106,53 @@ export type Heartbeat = {
 
 export type TaskSnapshot = { readonly task: Task; readonly inbox: readonly InboxItem[]; readonly nowMs: number }
 
+/** What one call to the model may cost at most, before it is made. Millionths of a dollar, whole numbers from 0. */
+export type SpendingRequest = {
+  /** Unique per call: asking again with the same one changes nothing. */
+  readonly reservationId: string
+  /** The worst case of the call. */
+  readonly wantedMicroUsd: number
+  /** Less than this would be of no use. */
+  readonly leastMicroUsd: number
+  /** Counted as spent when the owner dies before it settles: the call was probably made. */
+  readonly assumedMicroUsd: number
+  /** The day's ceiling. */
+  readonly ceilingMicroUsd: number
+}
+
+export type SpendingAnswer =
+  /** As much as was wanted, or what is left. */
+  | { readonly kind: 'reserved'; readonly microUsd: number }
+  | {
+      readonly kind: 'refused'
+      readonly spentMicroUsd: number
+      /** For calls under way, of all workers. */
+      readonly reservedMicroUsd: number
+    }
+
+/** The money of a UTC day (Redis' clock) and of a task, in millionths of a dollar, and the rounds of a day. */
+export interface SpendingLedger {
+  /**
+   * Sets money aside before a paid call, so that calls of all workers together stay below the ceiling. A reservation
+   * ends with `settleSpending`, or with its owner's lease or epoch.
+   */
+  reserveSpending(ownership: Ownership, request: SpendingRequest): Promise<SpendingAnswer>
+  /** Books what the call cost, once, in the place of its reservation; also for an owner that lost the task meanwhile. */
+  settleSpending(ownership: Ownership, reservationId: string, microUsd: number): Promise<void>
+  spentToday(): Promise<number>
+  /** What all calls of the task cost since spending is booked per task. */
+  spentOnTask(taskId: TaskId): Promise<number>
+  /** Counts a feedback round for today, the same round of a task once, unless `maxPerDay` rounds were begun today. */
+  beginRound(
+    ownership: Ownership,
+    round: number,
+    maxPerDay: number,
+  ): Promise<{ readonly kind: 'begun' | 'refused'; readonly roundsToday: number }>
+}
+
 /** One entry of a run's turn stream. `body` is JSON; over 64 KiB it goes to the body store before the entry. */
 export type TurnEntry = {
-  readonly kind: 'request' | 'reply' | 'tool-result'
+  readonly kind: 'request' | 'reply' | 'tool-result' | 'compaction'
   readonly turn: number
   readonly body: string
 }
@@ -117,7 +161,7 @@ export type TurnEntry = {
  * What the worker needs. Every write carries the ownership and is refused by the script with a DevBotError of category
  * `conflict` (code `ownership-lost`) when the epoch is no longer the newest.
  */
-export interface WorkerLedger {
+export interface WorkerLedger extends SpendingLedger {
   /**
    * Takes the task: a new epoch and a lease by Redis' clock, in one script. `busy` while another owner's lease holds;
    * `unknown` when there is no such task. Taking sets the due time to the end of the lease, so that a task whose owner
@@ -152,9 +196,6 @@ export interface WorkerLedger {
   appendTurn(ownership: Ownership, runId: string, entry: TurnEntry): Promise<void>
   /** Appends to the task's event stream (the newest 2,000 are kept) and, if given, overwrites the progress. */
   recordEvent(ownership: Ownership, event: TaskEvent, progress?: TaskProgress): Promise<void>
-  /** Adds to the day's spending (UTC day of Redis' clock) and returns the day's new total, in millionths of a dollar. */
-  addSpending(ownership: Ownership, microUsd: number): Promise<number>
-  spentToday(): Promise<number>
   /** Ids of tasks that are due, by priority then due time; at most `limit`. */
   dueTasks(limit: number): Promise<readonly TaskId[]>
   /** Shrinks tasks that ended before `endedBeforeMs` to a summary (no plan text, turns, runs' output, events, feedback bodies). Returns how many. */

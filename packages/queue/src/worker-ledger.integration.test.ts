@@ -1,7 +1,14 @@
 import { taskIdSchema } from '@devbot/contracts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createdTask, type LedgerFixture, startLedgerFixture, takenTask } from './testing/ledger-fixture.ts'
-import { feedbackFor, feedbackItemFor, newTaskFor, REPOSITORY, runFor } from './testing/sample-records.ts'
+import {
+  feedbackFor,
+  feedbackItemFor,
+  newTaskFor,
+  REPOSITORY,
+  reservationFor,
+  runFor,
+} from './testing/sample-records.ts'
 
 const lost = { category: 'conflict', code: 'ownership-lost' }
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
@@ -48,7 +55,9 @@ describe('take', () => {
     await expect(ledger.saveRun(old, runFor('run-1'))).rejects.toMatchObject(lost)
     await expect(ledger.appendTurn(old, 'run-1', { kind: 'reply', turn: 1, body: '{}' })).rejects.toMatchObject(lost)
     await expect(ledger.recordEvent(old, { kind: 'stage-start', stage: 'setup' })).rejects.toMatchObject(lost)
-    await expect(ledger.addSpending(old, 5)).rejects.toMatchObject(lost)
+    await expect(ledger.reserveSpending(old, reservationFor('r'))).rejects.toMatchObject(lost)
+    await expect(ledger.settleSpending(old, 'r', 5)).rejects.toMatchObject(lost)
+    await expect(ledger.beginRound(old, 1, 10)).rejects.toMatchObject(lost)
 
     const details = await ledger.details(task.id)
     expect(details).toMatchObject({ task: { rounds: 0 }, runs: [], feedback: [] })
@@ -238,18 +247,6 @@ describe('feedback rows', () => {
       { item: one, state: 'open' },
       { item: two, state: 'answered', reply: 'done' },
     ])
-  })
-})
-
-describe('spending', () => {
-  it('sums what all tasks of the day cost', async () => {
-    const { ledger, task } = await openWithTask()
-    const ownership = await takenTask(ledger, task.id)
-    expect(await ledger.spentToday()).toBe(0)
-    const totals = await Promise.all([1, 10, 100].map((microUsd) => ledger.addSpending(ownership, microUsd)))
-    expect(Math.max(...totals)).toBe(111)
-    expect(await ledger.spentToday()).toBe(111)
-    await expect(ledger.addSpending(ownership, 0.5)).rejects.toMatchObject({ category: 'bug' })
   })
 })
 

@@ -18,12 +18,14 @@ import {
 import { z } from 'zod'
 import type { Heartbeat, Ownership, TaskSnapshot, WorkerLedger } from './ledger.ts'
 import { checkedRunId, taskKey } from './ledger-keys.ts'
+import { ownershipArguments } from './ownership-arguments.ts'
 import { unknownTask } from './plan-intake-ledger.ts'
 import { rankOf } from './priority-rank.ts'
 import { readRecord, readTask, writeRecord } from './records.ts'
 import type { ScriptRunner } from './redis/script-runner.ts'
 import { createRetirement } from './retire-tasks.ts'
 import { readKind, readOwned, readReply, replyText, unexpectedReply } from './script-reply.ts'
+import { createSpendingLedger } from './spending-ledger.ts'
 import type { TurnBodies } from './turn-bodies.ts'
 import { appendTurn } from './turns.ts'
 
@@ -45,16 +47,10 @@ export function createWorkerLedger(scripts: ScriptRunner, bodies: TurnBodies): W
     saveRun: (ownership, run) => saveRun(scripts, ownership, run),
     appendTurn: (ownership, runId, entry) => appendTurn(scripts, bodies, ownership, runId, entry),
     recordEvent: (ownership, event, progress) => recordEvent(scripts, ownership, event, progress),
-    addSpending: (ownership, microUsd) => addSpending(scripts, ownership, microUsd),
-    spentToday: async () => readReply(z.coerce.number(), await scripts.run('spent-today')),
+    ...createSpendingLedger(scripts),
     dueTasks: async (limit) => readReply(z.array(taskIdSchema), await scripts.run('due-tasks', limit)),
     retire: createRetirement(scripts, bodies),
   }
-}
-
-/** The arguments every script of owners begins with. */
-export function ownershipArguments({ taskId, epoch, owner }: Ownership): readonly [TaskId, number, string] {
-  return [taskId, epoch, owner]
 }
 
 async function take(scripts: ScriptRunner, taskId: TaskId, owner: string, leaseMs: number) {
@@ -149,14 +145,6 @@ async function recordEvent(scripts: ScriptRunner, ownership: Ownership, event: T
   const progressJson = progress === undefined ? '' : writeRecord(taskProgressSchema, progress, 'progress')
   const reply = await scripts.run('record-event', ...ownershipArguments(ownership), json, progressJson)
   readOwned(reply, ownership.taskId)
-}
-
-async function addSpending(scripts: ScriptRunner, ownership: Ownership, microUsd: number): Promise<number> {
-  if (!Number.isSafeInteger(microUsd) || microUsd < 0) {
-    throw invalid('spending', `expected millionths of a dollar as a whole number from 0, got ${microUsd}`)
-  }
-  const reply = await scripts.run('add-spending', ...ownershipArguments(ownership), microUsd)
-  return Number(readOwned(reply, ownership.taskId).rest[0])
 }
 
 function invalid(code: string, message: string): DevBotError {

@@ -1,7 +1,8 @@
 import type { AgentEvent } from '../agent-event.ts'
+import type { CompactionFacts } from '../context/conversation.ts'
 import { createTools } from '../create-tools.ts'
 import type { ModelMessage } from '../model-client.ts'
-import type { FinishClaim, FinishVerdict, TurnUsage, Workspace } from '../ports.ts'
+import type { AgentLimits, FinishClaim, FinishVerdict, Spending, TurnUsage, Workspace } from '../ports.ts'
 import { type AgentInput, type AgentResult, runAgent } from '../run-agent.ts'
 import { createScriptedModel, type ScriptedReply } from './scripted-model.ts'
 
@@ -14,29 +15,43 @@ type RecordedStep =
       readonly tool: string
       readonly body: unknown
     }
+  | { readonly kind: 'compaction'; readonly turn: number; readonly facts: CompactionFacts }
+
+/** A run's limits and the day's. */
+type TestLimits = AgentLimits & { readonly maxCostPerDayMicroUsd: number }
 
 /** Limits that no test reaches by accident. */
-export const WIDE_LIMITS = {
+export const WIDE_LIMITS: TestLimits = {
   maxTurns: 50,
+  turnsBefore: 0,
   maxCostMicroUsd: 10_000_000,
   spentMicroUsd: 0,
+  maxTokens: 50_000_000,
+  usedTokens: 0,
+  windowTokens: 200_000,
   maxCostPerDayMicroUsd: 50_000_000,
   deadlineMs: Number.MAX_SAFE_INTEGER,
 }
+
+/** The run's random mark. */
+export const DELIMITER = '0123456789abcdef0123456789abcdef'
 
 export const CLAIM = { title: 'Add it', summary: 'It was added.' }
 
 /** Runs the agent on a script, with a recorder and a purse in memory, and shows what was left behind. */
 export async function runScript(
   replies: readonly ScriptedReply[],
-  options: Partial<Omit<AgentInput, 'model'>> & { readonly verdicts?: readonly FinishVerdict[] } = {},
+  options: Partial<Omit<AgentInput, 'limits'>> & {
+    readonly verdicts?: readonly FinishVerdict[]
+    readonly limits?: TestLimits
+  } = {},
 ) {
-  const { verdicts = [], ...overrides } = options
+  const { verdicts = [], limits = WIDE_LIMITS, ...overrides } = options
   const model = createScriptedModel(replies)
   const steps: RecordedStep[] = []
   const events: AgentEvent[] = []
   const claims: FinishClaim[] = []
-  let spentToday = 0
+  const purse = createPurse(limits.maxCostPerDayMicroUsd)
   const result: AgentResult = await runAgent({
     model,
     tools: createTools('implement'),
@@ -50,14 +65,13 @@ export async function runScript(
       async recordToolResult(turn, { toolUseId, tool, body }) {
         steps.push({ kind: 'result', turn, toolUseId, tool, body })
       },
-    },
-    spending: {
-      spentTodayMicroUsd: async () => spentToday,
-      async add(microUsd) {
-        spentToday += microUsd
+      async recordCompaction(turn, facts) {
+        steps.push({ kind: 'compaction', turn, facts })
       },
     },
-    limits: WIDE_LIMITS,
+    delimiter: DELIMITER,
+    spending: purse.spending,
+    limits,
     drainNotes: async () => [],
     async judgeFinish(claim) {
       claims.push(claim)
@@ -68,7 +82,38 @@ export async function runScript(
     now: Date.now,
     ...overrides,
   })
-  return { ...result, requests: model.requests, steps, events, claims, spentToday: () => spentToday }
+  return { ...result, requests: model.requests, steps, events, claims, spentToday: purse.spent, purse }
+}
+
+/** The day's money in memory. Fails when a call cost more than was set aside for it, or is booked twice. */
+export function createPurse(ceilingMicroUsd: number) {
+  let spent = 0
+  let reserved = 0
+  const wanted: number[] = []
+  const spending: Spending = {
+    async reserve({ wantedMicroUsd, leastMicroUsd }) {
+      wanted.push(wantedMicroUsd)
+      const microUsd = Math.min(wantedMicroUsd, ceilingMicroUsd - spent - reserved)
+      if (!(microUsd >= leastMicroUsd)) {
+        return { kind: 'refused', spentMicroUsd: spent, reservedMicroUsd: reserved, ceilingMicroUsd }
+      }
+      reserved += microUsd
+      let open = true
+      return {
+        kind: 'reserved',
+        microUsd,
+        async settle(costMicroUsd) {
+          if (!open) throw new Error('this call was booked before')
+          if (costMicroUsd > microUsd)
+            throw new Error(`${microUsd} were set aside for a call that cost ${costMicroUsd}`)
+          open = false
+          reserved -= microUsd
+          spent += costMicroUsd
+        },
+      }
+    },
+  }
+  return { spending, spent: () => spent, reserved: () => reserved, wanted }
 }
 
 /** A workspace in which every command succeeds silently and no file exists. */
@@ -83,6 +128,11 @@ export const EMPTY_WORKSPACE: Workspace = {
   }),
   readFile: async () => ({ kind: 'missing' }),
   writeFile: async () => ({ kind: 'written' }),
+  startCommand: async () => ({
+    outputPath: '/scratch/job/1',
+    ended: Promise.resolve({ exitCode: 0 }),
+    stop: async () => undefined,
+  }),
 }
 
 /** What is wrong with a conversation by the API's rules; undefined when nothing is. */

@@ -20,6 +20,7 @@ export const editTool = defineTool({
   }),
   readOnly: false,
   detail: (input) => input.path,
+  changes: (input) => [input.path],
   async run(input, { workspace }): Promise<ToolOutcome> {
     if (input.old_text === input.new_text) return failed('Nothing to do: old_text and new_text are the same.')
     if (!input.new_text.isWellFormed())

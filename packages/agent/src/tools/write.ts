@@ -12,6 +12,7 @@ export const writeTool = defineTool({
   input: z.strictObject({ path: workspacePath, content: z.string().max(MAX_CONTENT_CHARACTERS) }),
   readOnly: false,
   detail: (input) => input.path,
+  changes: (input) => [input.path],
   async run(input, { workspace }): Promise<ToolOutcome> {
     // A lone surrogate has no UTF-8 form; the encoder would put U+FFFD there without a word.
     if (!input.content.isWellFormed()) {

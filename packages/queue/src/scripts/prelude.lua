@@ -18,6 +18,9 @@ local function nowMs()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
+-- Large numbers would be written as 1e+14.
+local function integer(number) return string.format('%.0f', number) end
+
 local function taskExists(id) return redis.call('HEXISTS', taskKey(id), 'record') == 1 end
 
 -- One field of the task's hash; '' when absent.
@@ -157,5 +160,33 @@ local function appendEvent(id, json)
   redis.call('XADD', taskKey(id, 'events'), 'MAXLEN', '~', MAX_EVENTS, '*', 'event', json)
 end
 
--- UTC days since 1970 name the key, because scripts have no calendar.
-local function spendingKey() return key('spending:day-' .. math.floor(nowMs() / 86400000)) end
+-- UTC days since 1970 name what counts per day, because scripts have no calendar.
+local function today() return integer(math.floor(nowMs() / 86400000)) end
+
+-- Money, in millionths of a dollar: what a day and a task cost, and what is set aside for calls under way.
+local function spendingKey() return key('spending:day-' .. today()) end
+local function spentToday() return tonumber(redis.call('GET', spendingKey()) or '0') end
+
+local function addSpent(id, amount)
+  redis.call('INCRBY', spendingKey(), amount)
+  -- Long enough to look back over a month.
+  redis.call('EXPIRE', spendingKey(), 40 * 24 * 3600)
+  if taskExists(id) then redis.call('HINCRBY', taskKey(id), 'spentMicroUsd', amount) end
+end
+
+-- The sum of all reservations ('<task id> <epoch> <amount> <counted if the owner dies>'). One whose owner is dead ends
+-- here: what its call cost will never be told, and was probably paid.
+local function reservedNow()
+  local now, sum = nowMs(), 0
+  local entries = redis.call('HGETALL', key('reservations'))
+  for index = 1, #entries, 2 do
+    local id, epoch, amount, assumed = string.match(entries[index + 1], '^(%S+) (%d+) (%d+) (%d+)$')
+    if field(id, 'epoch') == epoch and leaseHolds(id, now) then
+      sum = sum + tonumber(amount)
+    else
+      redis.call('HDEL', key('reservations'), entries[index])
+      addSpent(id, assumed)
+    end
+  end
+  return sum
+end

@@ -1,1 +1,3 @@
-return redis.call('GET', spendingKey()) or '0'
+-- Returns the day's spending, calls of dead owners included.
+reservedNow()
+return integer(spentToday())

@@ -7,7 +7,7 @@ import {
   type RunRecord,
   repositoryNameSchema,
 } from '@devbot/contracts'
-import type { NewTask } from '../ledger.ts'
+import type { NewTask, SpendingRequest } from '../ledger.ts'
 
 export const REPOSITORY = repositoryNameSchema.parse('octo-org/hello')
 
@@ -66,6 +66,17 @@ export function runFor(id: string, changes: Partial<RunRecord> = {}): RunRecord 
     refusedPaths: [],
     notes: [],
     changes: [],
+    ...changes,
+  }
+}
+
+export function reservationFor(reservationId: string, changes: Partial<SpendingRequest> = {}): SpendingRequest {
+  return {
+    reservationId,
+    wantedMicroUsd: 100,
+    leastMicroUsd: 100,
+    assumedMicroUsd: 10,
+    ceilingMicroUsd: 1_000,
     ...changes,
   }
 }

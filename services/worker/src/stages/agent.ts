@@ -1,20 +1,26 @@
 import {
   type AgentEnding,
   type AgentEvent,
-  type AgentLimits,
+  type AgentNote,
+  type AskAside,
+  createTextProtocol,
   createTools,
   type FinishClaim,
   type FinishVerdict,
+  type ModelSwitch,
   runAgent,
   systemPromptFor,
   type TurnRecorder,
   type Workspace,
 } from '@devbot/agent'
 import { foldInbox, type Plan, type RunKind } from '@devbot/contracts'
+import type { TurnEntry } from '@devbot/queue'
 import type { WorkerDeps } from '../deps.ts'
 import { editedPlanNote } from '../first-message.ts'
 import type { OwnedTask } from '../own-task.ts'
 import type { RunLog } from '../run-log.ts'
+import { spendingOfRun } from '../spending-of-run.ts'
+import { limitsFor } from './agent-limits.ts'
 import { abortError } from './check.ts'
 
 export type AgentStageInput = {
@@ -26,7 +32,7 @@ export type AgentStageInput = {
   readonly delimiter: string
   /** The sandbox, once it is ready; asked for before the first tool call, not before the first model request. */
   readonly workspace: () => Promise<Workspace>
-  readonly judgeFinish: (claim: FinishClaim) => Promise<FinishVerdict>
+  readonly judgeFinish: (claim: FinishClaim, ask: AskAside) => Promise<FinishVerdict>
 }
 
 /** Lets the agent work until an ending. Every reply and tool result is in the ledger before the next step. */
@@ -38,21 +44,16 @@ export async function runAgentStage(
 ): Promise<AgentEnding> {
   const { signal } = owned
   const { ending } = await runAgent({
-    model: deps.modelFor(input.model),
+    model: deps.modelFor(input.model, (change) => noteSwitch(deps, owned, log, change)),
+    ...protocolFor(deps, input),
     tools: createTools(input.kind),
     workspace: input.workspace,
     systemPrompt: systemPromptFor({ runKind: input.kind, delimiter: input.delimiter }),
     firstMessage: input.firstMessage,
-    limits: await limitsFor(deps, owned, input.plan),
+    delimiter: input.delimiter,
+    limits: await limitsFor(deps, owned, log, input),
     recorder: recorderFor(deps, owned, log),
-    spending: {
-      spentTodayMicroUsd: () => deps.ledger.spentToday(),
-      // Counted here and not with the reply: what a call cost that gave no reply is spent as well.
-      add: async (microUsd) => {
-        log.change({ costMicroUsd: log.run.costMicroUsd + microUsd })
-        await deps.ledger.addSpending(owned.ownership, microUsd)
-      },
-    },
+    spending: spendingOfRun(deps, owned, log),
     drainNotes: () => drainNotes(deps, owned, log, input.delimiter),
     judgeFinish: input.judgeFinish,
     onEvent: (event) => reportEvent(deps, owned, event),
@@ -63,21 +64,17 @@ export async function runAgentStage(
   return ending
 }
 
-/** The plan's limits within the operator's. Money counts over all runs of the task, time from the run's start. */
-async function limitsFor(deps: WorkerDeps, owned: OwnedTask, plan: Plan): Promise<AgentLimits> {
-  const { settings } = deps
-  const runs = (await deps.ledger.details(owned.task.id))?.runs ?? []
-  const minutes = Math.min(plan.max_minutes ?? settings.maxMinutes, settings.maxMinutes)
-  return {
-    maxTurns: Math.min(plan.max_turns ?? settings.maxTurns, settings.maxTurns),
-    maxCostMicroUsd: Math.min(
-      plan.budget_usd === undefined ? settings.maxCostMicroUsd : plan.budget_usd * 1_000_000,
-      settings.maxCostMicroUsd,
-    ),
-    spentMicroUsd: runs.reduce((total, run) => total + run.costMicroUsd, 0),
-    maxCostPerDayMicroUsd: settings.maxCostPerDayMicroUsd,
-    deadlineMs: deps.now() + minutes * 60_000,
-  }
+/** The API's own tool use unless the operator says that the model has none. */
+function protocolFor({ settings }: Pick<WorkerDeps, 'settings'>, input: AgentStageInput) {
+  if (settings.protocol === 'native') return {}
+  return { protocol: createTextProtocol({ delimiter: input.delimiter, runKind: input.kind }) }
+}
+
+/** People see in the report which model did the work. */
+function noteSwitch(deps: WorkerDeps, owned: OwnedTask, log: RunLog, { from, to, code }: ModelSwitch): void {
+  deps.log.warn({ taskId: owned.task.id, from, to, code }, 'the model could not be had; the second model goes on')
+  const note = `${from} could not be had (${code}); from turn ${log.run.turns + 1} on ${to} did the work.`
+  log.change({ notes: [...log.run.notes, note] })
 }
 
 /** What arrived while the agent works and belongs into this run: an edited plan. Everything else waits for its own step. */
@@ -86,7 +83,7 @@ async function drainNotes(
   owned: OwnedTask,
   log: RunLog,
   delimiter: string,
-): Promise<readonly string[]> {
+): Promise<readonly AgentNote[]> {
   if (!owned.waits('plan-edited')) return []
   const snapshot = await deps.ledger.snapshot(owned.task.id)
   const edits = (snapshot?.inbox ?? []).filter((item) => item.kind === 'plan-edited')
@@ -95,42 +92,47 @@ async function drainNotes(
   if (folded.planText === undefined) return []
   await owned.save(folded.task, { inboxIds: edits.map((item) => item.id), planText: folded.planText })
   log.change({ planHash: owned.task.planHash })
-  return [editedPlanNote(folded.planText, delimiter)]
+  return [{ about: 'plan', text: editedPlanNote(folded.planText, delimiter) }]
 }
 
-/** Turns go to the ledger's stream; totals and progress follow, so that a crash loses neither money nor history. */
+/**
+ * Turns go to the ledger's stream; totals and progress follow, so that a crash loses neither money nor history. What
+ * belongs to one step goes out together and is synced to disk once.
+ */
 function recorderFor(deps: WorkerDeps, owned: OwnedTask, log: RunLog): TurnRecorder {
+  const append = (kind: TurnEntry['kind'], turn: number, body: unknown) =>
+    deps.ledger.appendTurn(owned.ownership, log.run.id, { kind, turn, body: JSON.stringify(body) })
   return {
     recordReply: async (turn, reply, usage) => {
-      const { run } = log
+      const { tokens, startedAtMs } = log.run
       log.change({
         turns: turn,
+        activeMs: deps.now() - startedAtMs,
         tokens: {
-          input: run.tokens.input + usage.inputTokens,
-          output: run.tokens.output + usage.outputTokens,
-          cacheRead: run.tokens.cacheRead + usage.cacheReadTokens,
-          cacheWrite: run.tokens.cacheWrite + usage.cacheWriteTokens,
+          input: tokens.input + usage.inputTokens,
+          output: tokens.output + usage.outputTokens,
+          cacheRead: tokens.cacheRead + usage.cacheReadTokens,
+          cacheWrite: tokens.cacheWrite + usage.cacheWriteTokens,
         },
       })
-      await deps.ledger.appendTurn(owned.ownership, run.id, { kind: 'reply', turn, body: JSON.stringify(reply) })
-      await log.save()
       const { costMicroUsd, durationMs, stopReason } = usage
-      await owned.record(
-        { kind: 'turn-end', turn, costMicroUsd, durationMs: Math.round(durationMs), stopReason },
-        log.progress({ turn }),
-      )
+      const event = { kind: 'turn-end', turn, costMicroUsd, durationMs: Math.round(durationMs), stopReason } as const
+      await Promise.all([append('reply', turn, reply), log.save(), owned.record(event, log.progress({ turn }))])
     },
     recordToolResult: async (turn, result) => {
-      await deps.ledger.appendTurn(owned.ownership, log.run.id, {
-        kind: 'tool-result',
-        turn,
-        body: JSON.stringify(result),
-      })
       const detail = result.summary.slice(0, 300)
-      await owned.record(
-        { kind: 'tool-call', turn, tool: result.tool, detail },
-        log.progress({ turn, lastTool: `${result.tool} ${detail}`.slice(0, 200) }),
-      )
+      const lastTool = `${result.tool} ${detail}`.slice(0, 200)
+      await Promise.all([
+        append('tool-result', turn, result),
+        owned.record({ kind: 'tool-call', turn, tool: result.tool, detail }, log.progress({ turn, lastTool })),
+      ])
+    },
+    recordCompaction: async (turn, facts, messages) => {
+      deps.log.info({ taskId: owned.task.id, turn, ...facts }, 'the conversation was shortened')
+      await Promise.all([
+        append('compaction', turn, { ...facts, messages }),
+        owned.record({ kind: 'context-compacted', turn, ...facts }),
+      ])
     },
   }
 }
