@@ -20,6 +20,7 @@ export {
   reviseMessage,
   systemPromptFor,
 } from './prompt-messages.ts'
+export { renderTemplate } from './render-prompt.ts'
 export { type AgentInput, type AgentResult, runAgent } from './run-agent.ts'
 export { createTextProtocol } from './text-protocol.ts'
 export type { ToolProtocol } from './tool-protocol.ts'

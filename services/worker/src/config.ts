@@ -143,6 +143,12 @@ const table = {
     'false',
   ),
   protectedPaths,
+  /** Whether a finished change is looked at with fresh eyes; a policy's `self_review` wins. */
+  selfReview: variable(
+    'SELF_REVIEW',
+    z.enum(['true', 'false'], 'expected true or false').transform((text) => text === 'true'),
+    'true',
+  ),
   /** What is kept of setup commands; 0: nothing. */
   setupCacheBytes: sizeVariable('SETUP_CACHE_SIZE', { minBytes: 0, default: '5g' }),
   retentionDays: integerVariable('RETENTION_DAYS', { min: 1, max: 3650, default: 30 }),

@@ -55,6 +55,8 @@ export type WorkerSettings = {
   /** Names of images, with `*`, that a repository's policy may use; empty: any. */
   readonly imagesAllowed: readonly string[]
   readonly egressFromPolicy: boolean
+  /** Whether a finished change is looked at with fresh eyes, where the repository's policy says nothing of it. */
+  readonly selfReview: boolean
   /** Globs of paths that no change may touch. */
   readonly protectedPaths: readonly string[]
 }

@@ -1,17 +1,20 @@
-import type { FinishClaim, FinishVerdict } from '@devbot/agent'
+import type { AskAside, FinishClaim, FinishVerdict } from '@devbot/agent'
 import { withoutSecrets } from '@devbot/config'
-import { type CheckResult, checkPassed, DevBotError, type Finish, type ObjectId } from '@devbot/contracts'
+import { type CheckResult, checkPassed, DevBotError, type Finish } from '@devbot/contracts'
 import type { Sandbox } from '@devbot/sandbox'
 import type { WorkerDeps } from './deps.ts'
 import type { OwnedTask } from './own-task.ts'
 import type { RunLog } from './run-log.ts'
 import { findSecrets } from './secret-search.ts'
-import { type CheckInput, runCheck } from './stages/check.ts'
-import { type CollectedChange, collectChange } from './stages/collect-change.ts'
-import type { TestCommand } from './test-command.ts'
-import type { Work } from './work-with-agent.ts'
 
-/** How often a claim to be done goes back to the agent before it is taken as it is: tests red, answers missing. */
+import { createSelfReview } from './self-review/self-review.ts'
+import { type CollectedChange, collectChange } from './stages/collect-change.ts'
+import { concernProblem, sameConcern } from './verification/concern-problem.ts'
+import { howItEnded } from './verification/criteria.ts'
+import type { Problem } from './verification/problem.ts'
+import { createTreeVerification, redBefore, type VerifiedWork } from './verification/verify-tree.ts'
+
+/** How often a claim to be done goes back to the agent for one reason before it is taken as it is: tests red, answers missing. */
 const MAX_REJECTIONS = 3
 /** The same where the tests were red before: the plan may have nothing to do with that, and every round costs money. */
 const MAX_REJECTIONS_WHEN_RED_BEFORE = 1
@@ -19,147 +22,125 @@ const MAX_REJECTIONS_WHEN_RED_BEFORE = 1
 const MAX_FEEDBACK_CHARACTERS = 12_000
 
 export type ClaimJudge = {
-  readonly verdict: (claim: FinishClaim) => Promise<FinishVerdict>
+  readonly verdict: (claim: FinishClaim, ask: AskAside) => Promise<FinishVerdict>
   /** The change of the claim that was accepted; its tree is the one that was tested. */
   readonly believed: () => CollectedChange | undefined
 }
 
-type JudgedWork = Work &
-  Pick<CheckInput, 'ready' | 'setup'> & { readonly baseline: Promise<void>; readonly sandbox: () => Promise<Sandbox> }
+type JudgedWork = VerifiedWork & { readonly baseline: Promise<void>; readonly sandbox: () => Promise<Sandbox> }
+
+/** One claim under judgement. */
+type Claimed = {
+  readonly claim: FinishClaim
+  readonly change: CollectedChange
+  readonly say: (detail: string) => void
+}
 
 /**
- * The worker's judgement of a claim to be done: it is believed when the exported tree passes the tests in a fresh check
- * sandbox. Otherwise it goes back to the agent with what was found, a limited number of times.
+ * The worker's judgement of a claim to be done, question by question: nothing secret in it, the exported tree passes the
+ * tests in a fresh check sandbox, every feedback item has its answer, criteria and lint are met, nothing is weakened, and
+ * a fresh look at it finds nothing bad. The first problem goes back to the agent, each kind a limited number of times;
+ * what is left then stands in the record and keeps the pull request a draft.
  */
 export function createClaimJudge(deps: WorkerDeps, owned: OwnedTask, log: RunLog, work: JudgedWork): ClaimJudge {
   let believed: CollectedChange | undefined
-  let rejections = 0
-  const verdict = async (claim: FinishClaim): Promise<FinishVerdict> => {
-    await work.baseline
-    const { change, problem } = await log.stage('verify', (say) =>
-      examineClaim(deps, owned, log, { ...work, say }, claim),
-    )
-    if (problem !== undefined) {
-      rejections += 1
-      if (rejections <= problem.maxRejections) return { kind: 'rejected', message: problem.message }
-      if (problem.neverAccepted !== undefined) throw problem.neverAccepted
-    }
-    believed = change
-    return { kind: 'accepted' }
+  const told = new Map<Problem['about'], number>()
+  const tree = createTreeVerification(deps, owned, log, work)
+  const selfReview = createSelfReview(deps, owned, log, work)
+
+  const questions: readonly ((claimed: Claimed) => Promise<Problem | undefined> | Problem | undefined)[] = [
+    ({ change }) => secretProblem(deps, change),
+    // Tested first: whatever else is wrong with a claim, no tree is taken that was not tested.
+    async ({ change, say }) => {
+      const verification = change.changed ? await tree.tests(change.treeId, say) : undefined
+      if (verification === undefined || checkPassed(verification)) return undefined
+      return redTests(verification, redBefore(log.run, work.before))
+    },
+    ({ claim }) => answerProblem(claim, work),
+    ({ change, say }) => (change.changed ? tree.criteria(change.treeId, say) : undefined),
+    ({ change }) =>
+      change.changed ? concernProblem(tree.concerns().filter((concern) => !isKnown(concern, work))) : undefined,
+  ]
+
+  /** Counts a problem that goes back; false for one that was told often enough. */
+  const goesBack = ({ about, maxRejections, neverAccepted }: Problem): boolean => {
+    const count = (told.get(about) ?? 0) + 1
+    told.set(about, count)
+    if (count > maxRejections && neverAccepted !== undefined) throw neverAccepted
+    return count <= maxRejections
   }
-  return { verdict, believed: () => believed }
+
+  const examine = async (claim: FinishClaim, say: Claimed['say']) => {
+    const change = await collectChange(await work.sandbox(), await work.source()).catch(tooLarge)
+    if ('about' in change) return { problem: goesBack(change) ? change : undefined }
+    log.change({ refusedPaths: [...change.refused], finish: withoutSecretsIn(deps, claim) })
+    for (const question of questions) {
+      const problem = await question({ claim, change, say })
+      if (problem !== undefined && goesBack(problem)) return { change, problem }
+    }
+    return { change }
+  }
+
+  return {
+    believed: () => believed,
+    verdict: async (claim, ask) => {
+      await work.baseline
+      const { change, problem } = await log.stage('verify', (say) => examine(claim, say))
+      if (problem !== undefined) return { kind: 'rejected', message: problem.message }
+      const found = change?.changed === true ? await selfReview.look(change, ask) : undefined
+      if (found !== undefined && goesBack(found)) return { kind: 'rejected', message: found.message }
+      believed = change
+      return { kind: 'accepted' }
+    },
+  }
 }
 
-async function examineClaim(
-  deps: WorkerDeps,
-  owned: OwnedTask,
-  log: RunLog,
-  work: JudgedWork & Pick<CheckInput, 'say'>,
-  claim: FinishClaim,
-): Promise<{ readonly change?: CollectedChange; readonly problem: Problem | undefined }> {
-  const change = await collectChange(await work.sandbox(), await work.source()).catch(tooLarge)
-  if ('maxRejections' in change) return { problem: change }
-  log.change({ refusedPaths: [...change.refused], finish: withoutSecretsIn(deps, claim) })
-  return { change, problem: await findProblem(deps, owned, log, work, claim, change) }
-}
-
-type Problem = {
-  readonly message: string
-  readonly maxRejections: number
-  /** What ends the run instead of the claim being taken as it is. */
-  readonly neverAccepted?: DevBotError
-}
-
-async function findProblem(
-  deps: WorkerDeps,
-  owned: OwnedTask,
-  log: RunLog,
-  work: JudgedWork & Pick<CheckInput, 'say'>,
-  claim: FinishClaim,
-  change: CollectedChange,
-): Promise<Problem | undefined> {
+function secretProblem(deps: Pick<WorkerDeps, 'secrets'>, change: CollectedChange): Problem | undefined {
   const secrets = findSecrets(change.published, deps.secrets)
-  if (secrets.length > 0) {
-    return {
-      maxRejections: MAX_REJECTIONS,
-      neverAccepted: secretError(),
-      message: `These places hold a value that must never be published: ${secrets.map(({ place }) => place).join(', ')}. Remove it, then finish again.`,
-    }
+  if (secrets.length === 0) return undefined
+  return {
+    about: 'secrets',
+    maxRejections: MAX_REJECTIONS,
+    neverAccepted: secretError(),
+    message: `These places hold a value that must never be published: ${secrets.map(({ place }) => place).join(', ')}. Remove it, then finish again.`,
   }
-  // Tested first: whatever else is wrong with a claim, no tree is taken that was not tested.
-  const verification =
-    change.changed && work.test !== undefined
-      ? await verifyOnce(deps, owned, log, { ...work, test: work.test, treeId: change.treeId })
-      : undefined
-  const unanswered = work.items.filter(({ id }) => !claim.feedback.some((answer) => answer.item === id))
-  if (unanswered.length > 0) {
-    return {
-      maxRejections: MAX_REJECTIONS,
-      message: `Every feedback item needs a decision and a reply. Missing: ${unanswered.map(({ id }) => id).join(', ')}. Finish again with all of them.`,
-    }
-  }
-  if (verification === undefined || checkPassed(verification)) return undefined
-  return redTests(verification, log.run.baseline ?? work.before)
 }
 
-/** Runs the tests on a tree; a claim that changed nothing since is judged by the run there is. */
-async function verifyOnce(
-  deps: WorkerDeps,
-  owned: OwnedTask,
-  log: RunLog,
-  {
-    plan,
-    source,
-    test,
-    treeId,
-    ready,
-    setup,
-    say,
-  }: Pick<Work, 'plan' | 'source'> &
-    Pick<CheckInput, 'ready' | 'setup' | 'say'> & { readonly test: TestCommand; readonly treeId: ObjectId },
-): Promise<CheckResult> {
-  const known = log.run.verification
-  if (known?.treeId === treeId) return known
-  const verification = await runCheck(deps, owned, {
-    plan,
-    store: (await source()).store,
-    treeId,
-    command: test.command,
-    runId: log.run.id,
-    signal: owned.signal,
-    ready,
-    setup,
-    say,
-  })
-  await log.check('verification', verification)
-  return verification
+function answerProblem(claim: FinishClaim, work: JudgedWork): Problem | undefined {
+  const unanswered = work.items.filter(({ id }) => !claim.feedback.some((answer) => answer.item === id))
+  if (unanswered.length === 0) return undefined
+  return {
+    about: 'answers',
+    maxRejections: MAX_REJECTIONS,
+    message: `Every feedback item needs a decision and a reply. Missing: ${unanswered.map(({ id }) => id).join(', ')}. Finish again with all of them.`,
+  }
+}
+
+/** What an earlier run of the task was told already, and stood by, is not told again. */
+function isKnown(concern: Parameters<typeof sameConcern>[0], { earlier = [] }: JudgedWork): boolean {
+  const before = earlier.findLast((run) => run.concerns !== undefined)?.concerns ?? []
+  return before.some((known) => sameConcern(known, concern))
 }
 
 /** A change beyond the ceilings is something the agent can mend: a build folder, a download. */
 function tooLarge(error: unknown): Problem {
   if (!(error instanceof DevBotError) || error.category !== 'invalid-input') throw error
   return {
+    about: 'size',
     maxRejections: MAX_REJECTIONS,
     neverAccepted: error,
     message: `${error.message}. Remove what does not belong to the change, or add it to .gitignore, then finish again.`,
   }
 }
 
-function howTheyEnded({ timedOut, exitCode }: CheckResult): string {
-  if (timedOut) return 'ran out of time'
-  return exitCode === undefined ? 'came to no end of their own' : `failed with exit code ${exitCode}`
-}
-
-function redTests(verification: CheckResult, baseline: CheckResult | undefined): Problem {
-  const how = howTheyEnded(verification)
-  const output = verification.output.slice(-MAX_FEEDBACK_CHARACTERS)
-  const redBefore = baseline !== undefined && !checkPassed(baseline)
-  const hint = redBefore
+function redTests(verification: CheckResult, wereRedBefore: boolean): Problem {
+  const hint = wereRedBefore
     ? ' They failed before your change, too: mend what your plan is about, and finish again if the rest is not part of it.'
     : ''
   return {
-    maxRejections: redBefore ? MAX_REJECTIONS_WHEN_RED_BEFORE : MAX_REJECTIONS,
-    message: `The tests were run on your change in a fresh copy and ${how} (${verification.command}).${hint}\n\n${output}`,
+    about: 'tests',
+    maxRejections: wereRedBefore ? MAX_REJECTIONS_WHEN_RED_BEFORE : MAX_REJECTIONS,
+    message: `The tests were run on your change in a fresh copy, and that ${howItEnded(verification)} (${verification.command}).${hint}\n\n${verification.output.slice(-MAX_FEEDBACK_CHARACTERS)}`,
   }
 }
 

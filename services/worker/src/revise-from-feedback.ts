@@ -38,7 +38,8 @@ export async function reviseFromFeedback(
     const { planEdited } = owned.task
     const firstMessage = await revisePrompt({ text, source, delimiter, items, planEdited })
 
-    const before = deliveredVerification((await deps.ledger.details(owned.task.id))?.runs ?? [])
+    const runs = (await deps.ledger.details(owned.task.id))?.runs ?? []
+    const earlier = runs.filter((run) => run.id !== log.run.id)
 
     const end = await workWithAgent(deps, owned, log, {
       kind: 'revise',
@@ -50,7 +51,8 @@ export async function reviseFromFeedback(
       firstMessage,
       delimiter,
       items,
-      before,
+      before: deliveredVerification(earlier),
+      earlier,
     })
 
     if (end.kind === 'finished') {

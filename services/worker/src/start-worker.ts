@@ -131,6 +131,7 @@ function settingsFor(config: WorkerConfig): WorkerDeps['settings'] {
     },
     imagesAllowed: config.imagesAllowed,
     egressFromPolicy: config.egressFromPolicy,
+    selfReview: config.selfReview,
     protectedPaths: config.protectedPaths,
   }
 }

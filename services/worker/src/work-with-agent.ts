@@ -1,5 +1,5 @@
 import type { AgentEnding, FinishClaim } from '@devbot/agent'
-import type { CheckResult, FeedbackItem, Plan, RunKind, RunOutcome } from '@devbot/contracts'
+import type { CheckResult, FeedbackItem, Plan, RunKind, RunOutcome, RunRecord } from '@devbot/contracts'
 import type { Sandbox } from '@devbot/sandbox'
 import { collectRefusals } from './collect-refusals.ts'
 import type { WorkerDeps } from './deps.ts'
@@ -34,6 +34,8 @@ export type Work = {
   readonly delimiter: string
   /** The test run on the tree the run starts from, where there is one already. */
   readonly before?: CheckResult | undefined
+  /** The task's runs before this one, oldest first: what their baselines showed, and what was said of their work. */
+  readonly earlier?: readonly RunRecord[]
   /** The round's items; each needs an answer. */
   readonly items: readonly FeedbackItem[]
 }

@@ -7,6 +7,15 @@ import {
   type Task,
 } from '@devbot/contracts'
 import {
+  acceptanceSentence,
+  acceptanceTable,
+  brokenTests,
+  concernList,
+  evidenceSentence,
+  examinedRun,
+  lintSentence,
+} from './evidence-section.ts'
+import {
   changeCounts,
   changeLine,
   checkSentence,
@@ -17,6 +26,7 @@ import {
 } from './facts.ts'
 import { networkLine } from './network-section.ts'
 import { codeSpan, publishableLine, publishableText, withoutEffects } from './publishable-text.ts'
+import { findingList, reviewedRun, selfReviewSentence } from './self-review-section.ts'
 
 /** Files listed in a pull request's body; the rest is counted, GitHub lists them anyway. */
 const MAX_LISTED_FILES = 50
@@ -26,12 +36,16 @@ export function pullRequestTitle(task: Task, run: RunRecord): string {
   return publishableLine(run.finish?.title ?? task.title, 120)
 }
 
-/** A pull request is a draft when the plan or the policy says so, or when no passing run of the tests on its tree stands behind it. */
+/**
+ * A pull request is a draft when the plan or the policy says so, when no passing run of the tests on its tree stands
+ * behind it, and when there is something that a person should look at first.
+ */
 export function isDraft(plan: { readonly status: string }, run: RunRecord): boolean {
   const verification = deliveredVerification([run])
   return (
     plan.status === 'draft' ||
     run.pullRequest?.draft === true ||
+    (examinedRun([run])?.concerns ?? []).length > 0 ||
     verification === undefined ||
     !checkPassed(verification)
   )
@@ -49,16 +63,45 @@ export function pullRequestBody(input: {
   const counts = changeCounts(changes)
   const listed = changes.slice(0, MAX_LISTED_FILES).map(changeLine)
   const more = changes.length > listed.length ? [`- and ${changes.length - listed.length} more`] : []
-  const network = networkLine(runs.at(-1))
+  const examined = examinedRun(runs)
+  const concerns = concernList(examined?.concerns)
   const cost = dollars(runs.reduce((total, { costMicroUsd }) => total + costMicroUsd, 0))
   return [
     pullRequestMarkerFor({ taskId: task.id, planHash: task.planHash }),
     `DevBot worked off the plan ${codeSpan(task.planPath)}.`,
-    `## Tests\n\n**${checkVerdict(baseline, verification)}**\n\n- before: ${checkSentence(baseline)}\n- after: ${checkSentence(verification)}${network === undefined ? '' : `\n${network}`}`,
+    ...(concerns === undefined ? [] : [`## Look at this before merging\n\n${concerns}`]),
+    `## Tests\n\n**${checkVerdict(baseline, verification)}**\n\n${testLines(runs).join('\n')}`,
+    ...[acceptanceTable(examined?.acceptance)].filter((table) => table !== undefined),
     `## Files\n\n${counts.created} created, ${counts.modified} modified, ${counts.deleted} deleted\n\n${[...listed, ...more].join('\n')}`,
     `## What the agent says\n\n${quoted(publishableText(run?.finish?.summary ?? 'Nothing.'))}`,
+    ...findings(runs),
     `<sub>Task ${task.id}, ${task.rounds} feedback rounds, ${cost} US dollars so far. Request changes in a review, and DevBot works them off.</sub>`,
   ].join('\n\n')
+}
+
+/** The worker's own runs, in short. */
+function testLines(runs: readonly RunRecord[]): readonly string[] {
+  const verification = deliveredVerification(runs)
+  const examined = examinedRun(runs)
+  const evidence = verification === undefined ? undefined : examined?.evidence
+  const acceptance = acceptanceSentence(examined?.acceptance)
+  const review = reviewedRun(runs)?.selfReview
+  const network = networkLine(runs.at(-1))
+  const deliveredTreeId = runs.findLast(({ commitId }) => commitId !== undefined)?.treeId
+  return [
+    `- before: ${checkSentence(newestBaseline(runs))}`,
+    `- after: ${checkSentence(verification)}`,
+    ...(evidence === undefined ? [] : [`- single tests: ${evidenceSentence(evidence)}`, ...brokenTests(evidence)]),
+    ...(acceptance === undefined ? [] : [`- acceptance: ${acceptance}`]),
+    ...(examined?.lint === undefined ? [] : [`- lint ${lintSentence(examined.lint)}`]),
+    ...(review === undefined ? [] : [`- self-review: ${selfReviewSentence(review, deliveredTreeId)}`]),
+    ...(network === undefined ? [] : [network]),
+  ]
+}
+
+function findings(runs: readonly RunRecord[]): readonly string[] {
+  const found = reviewedRun(runs)?.selfReview?.findings ?? []
+  return found.length === 0 ? [] : [`## What the self-review found\n\n${quoted(findingList(found))}`]
 }
 
 /** Subject from the agent's title, body from its summary, trailers from us. */

@@ -8,6 +8,7 @@ import {
 } from '@devbot/contracts'
 import { stringify } from 'yaml'
 import { OWN_TEXT } from '../feedback-rows.ts'
+import { acceptanceTable, concernList, evidenceTable, examinedRun, lintSentence } from './evidence-section.ts'
 import {
   changeCounts,
   changeLine,
@@ -19,6 +20,7 @@ import {
 } from './facts.ts'
 import { networkSection } from './network-section.ts'
 import { codeBlock, codeSpan, publishableLine, publishableText } from './publishable-text.ts'
+import { findingList, reviewedRun, selfReviewSentence } from './self-review-section.ts'
 
 export type ReportInput = {
   readonly task: Task
@@ -65,10 +67,12 @@ function sectionsFor(input: ReportInput): readonly string[] {
   return [
     `# Report: ${publishableLine(task.title, 200)}`,
     `## Summary\n\n${summary(input)}`,
+    ...lookAtThis(runs),
     `## Files Changed\n\n${filesChanged(latestChanges(runs), latestDelivered(runs))}`,
     `## Key Changes\n\n${prose(runs, (run) => run.finish?.key_changes ?? [])}`,
     `## Technical Decisions\n\n${prose(runs, (run) => run.finish?.technical_decisions ?? [])}`,
     `## Testing Notes\n\n${testingNotes(runs)}`,
+    ...selfReviewSection(runs),
     ...[networkSection(runs.at(-1))].filter((section) => section !== undefined),
     `## Feedback\n\n${feedbackTable(input.feedback)}`,
     `## Next Steps\n\n${nextSteps(input)}`,
@@ -122,8 +126,23 @@ function filesChanged(changes: readonly FileChange[], delivered: RunRecord | und
   ].join('\n\n')
 }
 
+/** Facts that keep the pull request a draft. */
+function lookAtThis(runs: readonly RunRecord[]): readonly string[] {
+  const list = concernList(examinedRun(runs)?.concerns)
+  return list === undefined ? [] : [`## Look at This Before Merging\n\n${list}`]
+}
+
+function selfReviewSection(runs: readonly RunRecord[]): readonly string[] {
+  const review = reviewedRun(runs)?.selfReview
+  if (review === undefined) return []
+  const verdict = `A fresh look at the change, by a model that saw nothing of the work: ${selfReviewSentence(review, latestDelivered(runs)?.treeId)}.`
+  const findings = review.findings.length === 0 ? [] : [asProse(findingList(review.findings), 'The reviewer wrote')]
+  return [['## Self-Review', verdict, ...findings].join('\n\n')]
+}
+
 function testingNotes(runs: readonly RunRecord[]): string {
   const verification = deliveredVerification(runs)
+  const examined = examinedRun(runs)
   const facts = [
     ...testCommandLine(runs),
     `- Before the change: ${checkSentence(newestBaseline(runs))}`,
@@ -131,13 +150,18 @@ function testingNotes(runs: readonly RunRecord[]): string {
     ...(verification === undefined
       ? []
       : [`- Tested tree: ${codeSpan(verification.treeId)}, the tree of the pushed commit`]),
+    ...(examined?.lint === undefined ? [] : [`- Lint ${lintSentence(examined.lint)}`]),
   ].join('\n')
+  const tables = [
+    ...(verification === undefined ? [] : [evidenceTable(examined?.evidence)]),
+    ...[acceptanceTable(examined?.acceptance)].filter((table) => table !== undefined),
+  ].map((table) => `\n\n${table}`)
   const output =
     verification !== undefined && verification.exitCode !== 0
       ? `\n\n${codeBlock(verification.output.slice(-4000))}`
       : ''
   const said = latestFinish(runs)?.testing_notes
-  return `${facts}${output}${said === undefined || said === '' ? '' : `\n\n${asProse(publishableText(said))}`}`
+  return `${facts}${tables.join('')}${output}${said === undefined || said === '' ? '' : `\n\n${asProse(publishableText(said))}`}`
 }
 
 /** Where the newest run's test command comes from: nobody wrote most of them down. */
@@ -192,9 +216,9 @@ function prose(runs: readonly RunRecord[], pick: (run: RunRecord) => readonly st
   return blocks.length === 0 ? 'None.' : blocks.join('\n\n')
 }
 
-/** Marks what the agent wrote: a quotation with its author. */
-function asProse(text: string): string {
-  return `_The agent wrote:_\n\n${text
+/** Marks what a model wrote: a quotation with its author. */
+function asProse(text: string, author = 'The agent wrote'): string {
+  return `_${author}:_\n\n${text
     .split('\n')
     .map((line) => `> ${line}`.trimEnd())
     .join('\n')}`

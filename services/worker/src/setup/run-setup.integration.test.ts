@@ -9,7 +9,7 @@ import { createProcessDriver, type Sandbox, type SandboxDriver } from '@devbot/s
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { OwnedTask } from '../own-task.ts'
 import type { RunLog } from '../run-log.ts'
-import { runCheck } from '../stages/check.ts'
+import { runInCheckSandbox } from '../stages/check.ts'
 import type { Source } from '../stages/prepare.ts'
 import { createRunSetup } from './run-setup.ts'
 import { createSetupCache, type SetupCache } from './setup-cache.ts'
@@ -122,18 +122,21 @@ function startRun({
       await runSetup.inAgentSandbox(sandbox, signal).finally(runSetup.agentSettled)
       return sandbox
     },
-    check: (tested: ObjectId, command: string) =>
-      runCheck(deps as unknown as Parameters<typeof runCheck>[0], owned, {
+    check: async (tested: ObjectId, command: string) => {
+      const [run] = await runInCheckSandbox(deps as unknown as Parameters<typeof runInCheckSandbox>[0], owned, {
         store,
         treeId: tested,
         plan,
-        command,
+        commands: [{ kind: 'command', line: command }],
         runId: 'r1',
         signal,
         ready: async () => undefined,
         setup: runSetup,
         say: (detail) => said.push(detail),
-      }),
+      })
+      if (run === undefined) throw new Error('no result')
+      return run.check
+    },
   }
 }
 

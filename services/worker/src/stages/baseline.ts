@@ -1,14 +1,17 @@
+import { packInventory } from '@devbot/test-results'
 import type { WorkerDeps } from '../deps.ts'
 import type { OwnedTask } from '../own-task.ts'
 import type { RunLog } from '../run-log.ts'
+import { criteriaCommands, criteriaResults } from '../verification/criteria.ts'
 import type { Work } from '../work-with-agent.ts'
-import { type CheckInput, runCheck } from './check.ts'
+import { type CheckInput, type CommandRun, runInCheckSandbox } from './check.ts'
 
-type BaselineWork = Pick<Work, 'kind' | 'test' | 'source' | 'plan'> & Pick<CheckInput, 'ready' | 'setup'>
+type BaselineWork = Pick<Work, 'kind' | 'rules' | 'test' | 'source' | 'plan'> & Pick<CheckInput, 'ready' | 'setup'>
 
 /**
- * Starts the test command on the base tree, beside the agent; only an implement run has a "before" to find out. `done`
- * never rejects: a baseline that cannot be had is noted, and the work goes on. Disposing stops it.
+ * Starts the test command on the base tree, and after it criteria and lint, beside the agent; only an implement run has a
+ * "before" to find out. `done` never rejects: a baseline that cannot be had is noted, and the work goes on. Disposing
+ * stops it.
  */
 export function startBaseline(
   deps: WorkerDeps,
@@ -38,29 +41,44 @@ async function runBaseline(
   const { test, source, plan, ready, setup } = work
   if (test === undefined) {
     log.change({
-      notes: [...log.run.notes, 'no test command was found; say it in the plan (`test:`) to have the change verified'],
+      notes: [
+        ...log.run.notes,
+        'no test command was found; say it in .devbot.yml or the plan (`test:`) to have the change verified',
+      ],
     })
-    return
   }
+  const criteria = { acceptance: plan.acceptance, lint: work.rules.lint }
+  const tests = test === undefined ? [] : [{ kind: 'tests' as const, line: test.command }]
+  const commands = [...tests, ...criteriaCommands(criteria)]
+  if (commands.length === 0) return
   try {
     const { store, startTreeId } = await source()
-    const baseline = await log.stage('baseline', (say) =>
-      runCheck(deps, owned, {
+    const runs = await log.stage('baseline', (say) =>
+      runInCheckSandbox(deps, owned, {
         plan,
         ready,
         setup,
         say,
         store,
         treeId: startTreeId,
-        command: test.command,
+        commands,
         runId: log.run.id,
         signal,
       }),
     )
-    await log.check('baseline', baseline)
+    const checks = runs.slice(tests.length).map(({ check }) => check)
+    log.change(criteriaResults(criteria, 'before', checks, {}))
+    if (tests.length > 0) await keepBaseline(log, runs[0])
   } catch (error) {
     if (signal.aborted) return
     deps.log.warn({ taskId: owned.task.id, error }, 'the baseline could not be run')
     log.change({ notes: [...log.run.notes, 'the tests could not be run on the base; there is no "before"'] })
   }
+}
+
+async function keepBaseline(log: RunLog, run: CommandRun | undefined): Promise<void> {
+  if (run === undefined) return
+  const baselineInventory = run.inventory === undefined ? undefined : packInventory(run.inventory)
+  if (baselineInventory !== undefined) log.change({ baselineInventory })
+  await log.check('baseline', run.check)
 }

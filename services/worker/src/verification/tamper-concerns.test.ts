@@ -202,12 +202,12 @@ describe('tamperConcerns', () => {
   })
 
   it.each([
-    ['quotes', '"'.repeat(500_000)],
-    ['comments', '/*'.repeat(250_000)],
-    ['blanks', `test${' '.repeat(500_000)}`],
-    ['names', `${'it.a'.repeat(100_000)}(`],
-    ['indentation', `${' '.repeat(300_000)}def test_`],
-    ['words', 'assert'.repeat(80_000)],
+    ['quotes', '"'.repeat(100_000)],
+    ['comments', '/*'.repeat(50_000)],
+    ['blanks', `test${' '.repeat(100_000)}`],
+    ['names', `${'it.a'.repeat(20_000)}(`],
+    ['indentation', `${' '.repeat(60_000)}def test_`],
+    ['words', 'assert'.repeat(20_000)],
   ])('stays quick on a file of nothing but %s', (_what, before) => {
     const started = performance.now()
     for (const file of [
@@ -221,6 +221,6 @@ describe('tamperConcerns', () => {
       'ATests.cs',
     ])
       tamperConcerns([{ path: file, before, after: '' }])
-    expect(performance.now() - started).toBeLessThan(8_000)
+    expect(performance.now() - started).toBeLessThan(5_000)
   })
 })
