@@ -1,0 +1,18 @@
+import { type MessagesRequest, textOf } from './request.ts'
+import type { Trajectory, Turn } from './trajectory.ts'
+
+/** How DevBot's self-review begins its only message (services/worker/src/self-review/prompts/change.md). */
+const REVIEW_HEADING = '# Review of a finished change\n'
+
+/** Whether this is the question of a self-review: one message, and no tools. */
+export function isReview(request: MessagesRequest): boolean {
+  const [only, ...more] = request.messages
+  const hasTools = (request.tools ?? []).length > 0
+  return !hasTools && more.length === 0 && textOf(only?.content ?? '').startsWith(REVIEW_HEADING)
+}
+
+/** The trajectory's answer to it: its findings as the JSON that is asked for, or a text of its own. */
+export function reviewTurn({ review }: Trajectory): Turn {
+  const text = review.answer ?? JSON.stringify({ findings: review.findings })
+  return { text, calls: [], faults: review.faults, delayMs: 0 }
+}
