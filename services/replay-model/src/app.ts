@@ -37,7 +37,7 @@ function operatorRoutes(parts: RouteParts): express.Router {
         .json(
           errorBody(
             400,
-            'expected one of {status, retryAfterSeconds?}, {cut: true}, {silent: true}, {streamError} or {delayMs}, each with {times?}',
+            'expected one of {status, ...}, {cut}, {endAfter}, {garbled: true}, {silent: true}, {streamError} or {delayMs}, each with {times?, model?}',
             'req_none',
           ),
         )

@@ -1,5 +1,7 @@
 import { type Refusal, refusal } from './refusal.ts'
 import { blocksOf, type MessagesRequest, type ToolDefinition, textOf } from './request.ts'
+import { isReview, reviewTurn } from './review-turn.ts'
+import { speaksText, textProblem } from './text-commands.ts'
 import { matchPattern, PLACEHOLDER, type Trajectory, type Turn } from './trajectory.ts'
 
 /** A turn ready to be given: placeholders filled, expectations met. */
@@ -16,6 +18,7 @@ export function chooseTurn(trajectories: readonly Trajectory[], request: Message
   const opening = textOf(request.messages[0]?.content ?? '')
   const trajectory = trajectoryFor(trajectories, opening)
   if ('rule' in trajectory) return trajectory
+  if (isReview(request)) return { trajectory: `${trajectory.name} (review)`, index: 0, turn: reviewTurn(trajectory) }
   const index = request.messages.filter((message) => message.role === 'assistant').length
   const recorded = trajectory.turns[index] ?? (trajectory.repeatLast ? trajectory.turns.at(-1) : undefined)
   if (recorded === undefined)
@@ -51,15 +54,22 @@ function trajectoryFor(trajectories: readonly Trajectory[], opening: string): Tr
 
 function expectationProblem(turn: Turn, request: MessagesRequest, where: string): Refusal | undefined {
   if (turn.expect === undefined) return undefined
-  const results = blocksOf(request.messages.at(-1)?.content ?? '').flatMap((block) =>
-    block.type === 'tool_result' ? [textOf(block.content ?? '')] : [],
-  )
-  const seen = results.join('\n')
+  const seen = resultsIn(request)
   if (new RegExp(turn.expect, 'su').test(seen)) return undefined
   return refusal(
     'expectation',
     `replay: ${where} expects the last tool results to match /${turn.expect}/, but they are: ${seen.slice(0, 2000)}`,
   )
+}
+
+/** Results of tools, or where none are offered all that the last message says. */
+function resultsIn(request: MessagesRequest): string {
+  const content = request.messages.at(-1)?.content ?? ''
+  if (speaksText(request)) return textOf(content)
+  const results = blocksOf(content).flatMap((block) =>
+    block.type === 'tool_result' ? [textOf(block.content ?? '')] : [],
+  )
+  return results.join('\n')
 }
 
 function fillPlaceholders(turn: Turn, trajectory: Trajectory, opening: string): Turn | Refusal {
@@ -106,6 +116,11 @@ function fillValue(value: unknown, fill: (text: string) => string): unknown {
 
 /** A call that the offered tools could not take shows that the trajectory was recorded for other tools. */
 function callProblem(turn: Turn, request: MessagesRequest, trajectory: string): Refusal | undefined {
+  if (speaksText(request)) {
+    const problem = textProblem(turn.calls)
+    if (problem === undefined) return undefined
+    return refusal('unfit-call', `replay: trajectory "${trajectory}" cannot be given as text: ${problem}`)
+  }
   for (const { tool, input } of turn.calls) {
     const offered = (request.tools ?? []).find((candidate) => candidate.name === tool)
     const problem = offered === undefined ? 'which the request does not offer' : inputProblem(offered, input)

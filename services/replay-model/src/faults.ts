@@ -7,7 +7,11 @@ const MAX_WAITING = 1000
 
 export type Faults = {
   /** The fault to play now, if any: first what was ordered from outside, then what the turn records. */
-  readonly next: (request: { readonly fingerprint: string; readonly recorded: readonly Fault[] }) => Fault | undefined
+  readonly next: (request: {
+    readonly fingerprint: string
+    readonly model: string
+    readonly recorded: readonly Fault[]
+  }) => Fault | undefined
   /** Orders a fault for the next requests, whatever they are. False when too many wait already. */
   readonly order: (fault: Fault) => boolean
 }
@@ -16,11 +20,11 @@ export function createFaults(): Faults {
   const waiting: { fault: Fault; left: number }[] = []
   const played = new Map<string, number>()
 
-  const nextOrdered = (): Fault | undefined => {
-    const first = waiting[0]
+  const nextOrdered = (model: string): Fault | undefined => {
+    const first = waiting.find(({ fault }) => isFor(fault, model))
     if (first === undefined) return undefined
     first.left -= 1
-    if (first.left === 0) waiting.shift()
+    if (first.left === 0) waiting.splice(waiting.indexOf(first), 1)
     return first.fault
   }
 
@@ -30,11 +34,12 @@ export function createFaults(): Faults {
       waiting.push({ fault, left: fault.times })
       return true
     },
-    next: ({ fingerprint, recorded }) => {
-      const ordered = nextOrdered()
+    next: ({ fingerprint, model, recorded }) => {
+      const ordered = nextOrdered(model)
       if (ordered !== undefined || recorded.length === 0) return ordered
       const before = played.get(fingerprint) ?? 0
-      const fault = recorded.flatMap((entry) => Array<Fault>(entry.times).fill(entry))[before]
+      const meant = recorded.filter((entry) => isFor(entry, model))
+      const fault = meant.flatMap((entry) => Array<Fault>(entry.times).fill(entry))[before]
       if (fault === undefined) return undefined
       played.set(fingerprint, before + 1)
       const oldest = played.size > MAX_CONVERSATIONS ? played.keys().next().value : undefined
@@ -42,4 +47,8 @@ export function createFaults(): Faults {
       return fault
     },
   }
+}
+
+function isFor(fault: Fault, model: string): boolean {
+  return fault.model === undefined || fault.model === model
 }

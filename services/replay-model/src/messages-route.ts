@@ -50,7 +50,11 @@ type Played = { readonly requestId: string; readonly request: MessagesRequest; r
 
 async function play(parts: RouteParts, response: Response, { requestId, request, chosen }: Played): Promise<void> {
   const blocks = promptBlocks(request)
-  const fault = parts.faults.next({ fingerprint: blocks.at(-1)?.prefixHash ?? '', recorded: chosen.turn.faults })
+  const fault = parts.faults.next({
+    fingerprint: blocks.at(-1)?.prefixHash ?? '',
+    model: request.model,
+    recorded: chosen.turn.faults,
+  })
   const stream = request.stream === true
   const delayMs = chosen.turn.delayMs + (fault !== undefined && 'delayMs' in fault ? fault.delayMs : 0)
   if (delayMs > 0) await wait(delayMs)
@@ -60,7 +64,10 @@ async function play(parts: RouteParts, response: Response, { requestId, request,
   const failed = fault === undefined || 'delayMs' in fault ? undefined : fault
   const unbilled = { inputTokens: 0, readTokens: 0, written: { '5m': 0, '1h': 0 } }
   const automatic = request.cache_control ? (request.cache_control.ttl ?? '5m') : undefined
-  const input = failed === undefined || 'cut' in failed ? parts.cache.bill(blocks, automatic) : unbilled
+  const input =
+    failed === undefined || 'cut' in failed || 'endAfter' in failed || 'garbled' in failed
+      ? parts.cache.bill(blocks, automatic)
+      : unbilled
   const reply = replyFor(chosen, request, blocks, input)
   const tooLong = lengthProblem(reply, request, chosen)
   if (tooLong !== undefined) {
@@ -100,7 +107,7 @@ function record(parts: RouteParts, played: Played, reply: Reply, failed: Fault |
 
 function nameOf(fault: Fault): string {
   if ('status' in fault) return `status ${fault.status}`
-  return Object.keys(fault).find((key) => key !== 'times') ?? 'fault'
+  return Object.keys(fault).find((key) => key !== 'times' && key !== 'model') ?? 'fault'
 }
 
 function refuse(parts: RouteParts, response: Response, requestId: string, problem: Refusal): void {

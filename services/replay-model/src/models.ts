@@ -15,6 +15,7 @@ export type ModelFacts = {
  * Sonnet 5.5: message of its 400 for `disabled`.
  */
 export const MODELS: Readonly<Record<string, ModelFacts>> = {
+  'claude-fable-5-2': { thinking: ['adaptive'], forcedToolChoice: false },
   'claude-sonnet-5-5': { thinking: ['adaptive', 'between_tools'], forcedToolChoice: false },
   'claude-opus-5-5': { thinking: ['adaptive'], forcedToolChoice: false },
   'claude-fable-5-1': { thinking: ['adaptive'], forcedToolChoice: false },

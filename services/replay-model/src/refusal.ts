@@ -13,7 +13,13 @@ export function refusal(rule: string, message: string, status = 400): Refusal {
 }
 
 /** The API's error body. Source: platform.claude.com/docs/en/api/errors, "Error shapes". */
-export function errorBody(status: number, message: string, requestId: string): Readonly<Record<string, unknown>> {
-  const type = ERROR_TYPES[status] ?? (status >= 500 ? 'api_error' : 'invalid_request_error')
-  return { type: 'error', error: { type, message }, request_id: requestId }
+export function errorBody(
+  status: number,
+  message: string,
+  requestId: string,
+  more: { readonly type?: string | undefined; readonly code?: string | undefined } = {},
+): Readonly<Record<string, unknown>> {
+  const type = more.type ?? ERROR_TYPES[status] ?? (status >= 500 ? 'api_error' : 'invalid_request_error')
+  const details = more.code === undefined ? {} : { details: { error_code: more.code } }
+  return { type: 'error', error: { type, message, ...details }, request_id: requestId }
 }

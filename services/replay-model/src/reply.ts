@@ -3,6 +3,7 @@ import type { ChosenTurn } from './choose-turn.ts'
 import { estimateTokens, type PromptBlock } from './prompt-blocks.ts'
 import type { CachedInput } from './prompt-cache.ts'
 import type { MessagesRequest } from './request.ts'
+import { commandText, speaksText } from './text-commands.ts'
 import { signThinking } from './thinking-signature.ts'
 
 export type ReplyBlock =
@@ -67,7 +68,7 @@ export function replyFor(
     role: 'assistant',
     model: request.model,
     content,
-    stop_reason: turn.stopReason ?? (turn.calls.length > 0 ? 'tool_use' : 'end_turn'),
+    stop_reason: turn.stopReason ?? (content.some(({ type }) => type === 'tool_use') ? 'tool_use' : 'end_turn'),
     stop_sequence: null,
     stop_details: null,
     container: null,
@@ -97,6 +98,10 @@ function contentOf({ turn, index }: ChosenTurn, request: MessagesRequest, prefix
     turn.thinking === undefined || request.thinking?.type === 'disabled'
       ? []
       : [{ type: 'thinking', thinking: shown ?? '', signature: signThinking(prefixHash, shown ?? '') }]
+  if (speaksText(request)) {
+    const said = [...(turn.text === undefined ? [] : [turn.text]), ...turn.calls.map(commandText)].join('\n\n')
+    return [...thinking, ...(said === '' ? [] : [{ type: 'text' as const, text: said, citations: null }])]
+  }
   const text: ReplyBlock[] = turn.text === undefined ? [] : [{ type: 'text', text: turn.text, citations: null }]
   const calls = turn.calls.map(
     ({ tool, input }, position): ReplyBlock => ({

@@ -3,7 +3,7 @@ import { conversationProblem } from './conversation-rules.ts'
 import { CONTEXT_TOKENS, MAX_OUTPUT_TOKENS, MODELS, type ModelFacts } from './models.ts'
 import { type PromptBlock, promptBlocks } from './prompt-blocks.ts'
 import { type Refusal, refusal } from './refusal.ts'
-import type { MessagesRequest } from './request.ts'
+import { blocksOf, type MessagesRequest } from './request.ts'
 import { signatureProblem } from './thinking-signature.ts'
 
 /** Breakpoints in one request. Source: build-with-claude/prompt-caching; the sentence: tghamm/Anthropic.SDK issue 50. */
@@ -23,6 +23,7 @@ export function requestProblem(request: MessagesRequest, apiVersion: string): Re
     cacheProblem(request, blocks) ??
     systemProblem(request) ??
     conversationProblem(request.messages) ??
+    toolBlocksProblem(request) ??
     signatureProblem(request, blocks)
   )
 }
@@ -59,11 +60,19 @@ function samplingProblem(request: MessagesRequest, apiVersion: string): Refusal 
 /** Source: opus-5-5/whats-new-opus-5-5, "Thinking can't be disabled", and thinking-troubleshooting. */
 function thinkingProblem(request: MessagesRequest, model: ModelFacts): Refusal | undefined {
   const type = request.thinking?.type
-  if (type === undefined || (type !== 'enabled' && model.thinking.includes(type))) return undefined
+  if (type === undefined) return undefined
+  if (type !== 'enabled' && model.thinking.includes(type)) return effortProblem(request, type)
   return refusal(
     'thinking-type',
     `"thinking.type.${type}" is not supported for this model. Use "thinking.type.adaptive" and "output_config.effort" to control thinking behavior.`,
   )
+}
+
+/** Source: sonnet-5-5/whats-new-sonnet-5-5 and thinking (off goes with effort up to `high`). */
+function effortProblem(request: MessagesRequest, type: string): Refusal | undefined {
+  const effort = request.output_config?.effort
+  if (type === 'adaptive' || (effort !== 'xhigh' && effort !== 'max')) return undefined
+  return refusal('thinking-effort', `"thinking.type.${type}" is not supported at effort "${effort}".`)
 }
 
 function toolsProblem(request: MessagesRequest, model: ModelFacts): Refusal | undefined {
@@ -84,6 +93,17 @@ function toolsProblem(request: MessagesRequest, model: ModelFacts): Refusal | un
   if (!model.forcedToolChoice && (choice.type === 'any' || choice.type === 'tool'))
     return refusal('forced-tool-choice', `tool_choice: "${choice.type}" is not supported for this model`)
   return undefined
+}
+
+/** Source: the API's 400 for such a request; the sentence: BerriAI/litellm issue 5747. */
+function toolBlocksProblem({ tools, messages }: MessagesRequest): Refusal | undefined {
+  const isOfTools = (type: string) => type === 'tool_use' || type === 'tool_result'
+  if (
+    (tools ?? []).length > 0 ||
+    !messages.some(({ content }) => blocksOf(content).some(({ type }) => isOfTools(type)))
+  )
+    return undefined
+  return refusal('tools-missing', 'Requests which include `tool_use` or `tool_result` blocks must define tools')
 }
 
 function missingProperty(schema: NonNullable<MessagesRequest['tools']>[number]['input_schema']): string | undefined {

@@ -4,8 +4,10 @@ import { z } from 'zod'
 export const ERROR_TYPES: Readonly<Record<number, string>> = {
   400: 'invalid_request_error',
   401: 'authentication_error',
+  402: 'billing_error',
   403: 'permission_error',
   404: 'not_found_error',
+  409: 'conflict_error',
   413: 'request_too_large',
   429: 'rate_limit_error',
   500: 'api_error',
@@ -13,7 +15,11 @@ export const ERROR_TYPES: Readonly<Record<number, string>> = {
   529: 'overloaded_error',
 }
 
-const times = z.int().min(1).max(10_000).default(1)
+const common = {
+  times: z.int().min(1).max(10_000).default(1),
+  /** Only requests for this model get it. */
+  model: z.string().min(1).optional(),
+}
 
 /**
  * Something that goes wrong instead of (or before) a reply, `times` times. After that the reply is given, so a client
@@ -23,18 +29,30 @@ export const faultSchema = z.union([
   /** An HTTP error as the API would send it. */
   z.strictObject({
     status: z.int().min(400).max(599),
+    /** `error.type` and `error.details.error_code`, where they are not those of the status. */
+    errorType: z.string().min(1).optional(),
+    errorCode: z.string().min(1).optional(),
     retryAfterSeconds: z.number().nonnegative().optional(),
+    retryAfterMs: z.number().nonnegative().optional(),
+    /** The same wait as a date, so many seconds from now. */
+    retryAfterDateSeconds: z.number().optional(),
     message: z.string().optional(),
-    times,
+    /** A page of HTML instead of JSON, as a gateway in between would send it. */
+    page: z.literal(true).optional(),
+    ...common,
   }),
-  /** The connection is torn down in the middle of the reply. */
-  z.strictObject({ cut: z.literal(true), times }),
+  /** The connection is torn down in the middle of the reply, or after so many events of a stream. */
+  z.strictObject({ cut: z.union([z.literal(true), z.int().min(0).max(100_000)]), ...common }),
+  /** The stream ends in good order, but after so many events. */
+  z.strictObject({ endAfter: z.int().min(0).max(100_000), ...common }),
+  /** A stream in which one event is no JSON. */
+  z.strictObject({ garbled: z.literal(true), ...common }),
   /** A stream that begins well and then carries an `error` event, as the API does when it is overloaded. */
-  z.strictObject({ streamError: z.enum(['overloaded_error', 'api_error']), times }),
+  z.strictObject({ streamError: z.enum(['overloaded_error', 'api_error']), ...common }),
   /** No byte is answered until the client gives up. */
-  z.strictObject({ silent: z.literal(true), times }),
+  z.strictObject({ silent: z.literal(true), ...common }),
   /** The reply comes, but late. */
-  z.strictObject({ delayMs: z.int().min(1).max(600_000), times }),
+  z.strictObject({ delayMs: z.int().min(1).max(600_000), ...common }),
 ])
 export type Fault = z.infer<typeof faultSchema>
 
@@ -42,7 +60,7 @@ const turnSchema = z.strictObject({
   /** Thinking before the reply. It comes back empty when the request's `thinking.display` is `omitted`, the default. */
   thinking: z.string().min(1).optional(),
   text: z.string().min(1).optional(),
-  /** Several calls are made at once, in one reply. */
+  /** Several calls are made at once, in one reply. Where no tools are offered, one call is given as a line command. */
   calls: z
     .array(z.strictObject({ tool: z.string().min(1), input: z.record(z.string(), z.unknown()) }))
     .max(32)
@@ -57,6 +75,24 @@ const turnSchema = z.strictObject({
   stopReason: z.enum(['max_tokens', 'refusal']).optional(),
 })
 export type Turn = z.infer<typeof turnSchema>
+
+const reviewSchema = z.strictObject({
+  /** As the reviewer answers them; none approves. */
+  findings: z
+    .array(
+      z.strictObject({
+        severity: z.enum(['critical', 'major', 'minor']),
+        path: z.string().optional(),
+        line: z.int().positive().optional(),
+        problem: z.string().min(1),
+      }),
+    )
+    .max(50)
+    .default([]),
+  /** Instead of them: the answer as it is. */
+  answer: z.string().min(1).optional(),
+  faults: z.array(faultSchema).max(20).default([]),
+})
 
 const captureSchema = z.strictObject({
   /** Searched in the first user message, all hits; the first group counts where there is one. Repeated values count once. */
@@ -86,6 +122,8 @@ export const trajectorySchema = z
     run: z.enum(['implement', 'revise']).optional(),
     captures: z.record(z.string().regex(/^[a-z][a-z0-9_]*$/), captureSchema).default({}),
     turns: z.array(turnSchema).min(1).max(500),
+    /** What a self-review of the work answers. */
+    review: reviewSchema.default({ findings: [], faults: [] }),
     /** After the last turn, give it again and again instead of failing loudly; its `expect` counts the first time only. */
     repeatLast: z.boolean().default(false),
   })
