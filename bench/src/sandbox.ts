@@ -29,6 +29,8 @@ export async function measureSandbox(): Promise<BenchResult> {
     anchorImage: IMAGE,
     runtime: 'runc',
     pull: 'never',
+    imagesAllowed: [],
+    serviceLimits: { memoryBytes: 512 * 1024 ** 2, diskBytes: 1024 ** 3 },
     workspace: 'memory',
     isLive: async () => true,
   })

@@ -68,6 +68,14 @@ export const sharedVariables = {
   sandboxImage: variable('SANDBOX_IMAGE', imageName, `devbot-sandbox:${VERSION}`),
   /** The image of the container that holds a pod's network namespace: DevBot's own. */
   anchorImage: variable('SANDBOX_ANCHOR_IMAGE', imageName, `devbot:${VERSION}`),
+  /** Images that repositories may choose for their sandboxes and side services; empty: every one. */
+  imagesAllowed: listVariable(
+    'IMAGES_ALLOWED',
+    z
+      .string()
+      .max(255)
+      .regex(/^[A-Za-z0-9._:/@*-]+$/, "expected images' names, in which * stands for any text, like ghcr.io/acme/*"),
+  ),
   sandboxRuntime: variable(
     'SANDBOX_RUNTIME',
     z
@@ -79,6 +87,9 @@ export const sharedVariables = {
   sandboxDiskBytes: sizeVariable('SANDBOX_DISK', { minBytes: 64 * 1024 ** 2, default: '2g' }),
   sandboxCpus: numberVariable('SANDBOX_CPUS', { min: 0.1, max: 256, default: 2 }),
   sandboxProcesses: integerVariable('SANDBOX_PIDS', { min: 64, max: 32_768, default: 512 }),
+  /** Of each side service. */
+  serviceMemoryBytes: sizeVariable('SERVICE_MEMORY', { minBytes: 64 * 1024 ** 2, default: '512m' }),
+  serviceDiskBytes: sizeVariable('SERVICE_DISK', { minBytes: 64 * 1024 ** 2, default: '1g' }),
   /** The volume with the egress-proxy's sockets; absent: nothing leads out of a sandbox. */
   egressVolume: optionalVariable(
     'EGRESS_VOLUME',

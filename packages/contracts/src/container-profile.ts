@@ -6,9 +6,11 @@
 /** Labels of everything DevBot makes on an engine. Values are strings, as the engine keeps them. */
 export const CONTAINER_LABELS = {
   instance: 'dev.devbot.instance',
-  /** One pod: an anchor, a sandbox and perhaps a volume. */
+  /** One pod: an anchor, a sandbox, perhaps side services and a volume. */
   pod: 'dev.devbot.pod',
   role: 'dev.devbot.role',
+  /** On side services alone: the name that the policy gave it. */
+  service: 'dev.devbot.service',
   purpose: 'dev.devbot.purpose',
   task: 'dev.devbot.task',
   run: 'dev.devbot.run',
@@ -17,7 +19,7 @@ export const CONTAINER_LABELS = {
   expires: 'dev.devbot.expires',
 } as const
 
-export const CONTAINER_ROLES = ['anchor', 'sandbox', 'workspace'] as const
+export const CONTAINER_ROLES = ['anchor', 'sandbox', 'service', 'workspace'] as const
 export type ContainerRole = (typeof CONTAINER_ROLES)[number]
 
 /** A pod's id: 24 hexadecimal digits from chance. */
@@ -42,7 +44,10 @@ export const EGRESS_PORT = 3128
 /** Where the volume with the egress-proxy's sockets is in an anchor: one socket per pod, `<pod id>.sock`. */
 export const EGRESS_SOCKET_FOLDER = '/run/egress'
 
-/** `devbot-<instance>-<pod id>-<role>`: containers by anchor and sandbox, volumes by workspace. */
-export function podPartName(instance: string, podId: string, role: ContainerRole): string {
+/** A part of a pod, as its name says it; a service's ends with its own name. */
+export type PodPartRole = Exclude<ContainerRole, 'service'> | `service-${string}`
+
+/** `devbot-<instance>-<pod id>-<role>`: containers by anchor, sandbox and `service-<name>`, volumes by workspace. */
+export function podPartName(instance: string, podId: string, role: PodPartRole): string {
   return `devbot-${instance}-${podId}-${role}`
 }

@@ -12,6 +12,30 @@ export const imageNameSchema = z
   .max(255)
   .regex(/^[a-z0-9][A-Za-z0-9._:/@-]*$/, 'expected the name of an image, like postgres:16')
 
+/**
+ * Whether an image may be used by IMAGES_ALLOWED: names in which `*` stands for any text. An empty list allows every
+ * name. Compared as it is written: `postgres:*` does not mean `docker.io/library/postgres:16`.
+ */
+export function isImageAllowed(name: string, allowed: readonly string[]): boolean {
+  return allowed.length === 0 || allowed.some((pattern) => matchesGlob(name, pattern))
+}
+
+function matchesGlob(name: string, pattern: string): boolean {
+  const parts = pattern.split('*')
+  const [first = '', ...rest] = parts
+  const last = rest.pop()
+  if (last === undefined) return name === pattern
+  if (!name.startsWith(first) || !name.endsWith(last) || name.length < first.length + last.length) return false
+  // The leftmost place for each part leaves the most for those behind it.
+  let at = first.length
+  for (const part of rest) {
+    const found = name.indexOf(part, at)
+    if (found < 0 || found + part.length > name.length - last.length) return false
+    at = found + part.length
+  }
+  return true
+}
+
 const oneLine = (maxLength: number) =>
   z
     .string()

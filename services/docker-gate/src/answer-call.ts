@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http'
-import { CONTAINER_LABELS, type ContainerRole } from '@devbot/contracts'
+import { CONTAINER_LABELS, MAX_SIDE_SERVICES } from '@devbot/contracts'
 import { z } from 'zod'
 import type { GateConfig } from './config.ts'
-import { checkContainerBody } from './container-body.ts'
+import { checkContainerBody, mayBeChosen } from './container-body.ts'
 import type { Engine, EngineReply, EngineRequest } from './engine.ts'
 import { replyFrom } from './engine.ts'
 import { checkAnchorOf, createOwnership } from './ownership.ts'
@@ -13,7 +13,11 @@ import * as answers from './shown-answers.ts'
 import { checkExecBody, checkExecStartBody, checkFilters, checkRepeatedQuery, checkVolumeBody } from './small-bodies.ts'
 import { parseStrictJson } from './strict-json.ts'
 
-export type Answer = { readonly status: number; readonly body?: unknown } | { readonly progress: IncomingMessage }
+export type Answer =
+  | { readonly status: number; readonly body?: unknown }
+  | { readonly progress: IncomingMessage }
+  /** Bytes as they are: the log of a service. */
+  | { readonly bytes: Buffer }
 
 /** A request whose head is understood, with its body and where to say whose it turned out to be (for the log). */
 export type Asked = {
@@ -42,6 +46,8 @@ export function createAnswerer(deps: {
   const { instance } = config
   const ownership = createOwnership({ engine, instance, nowMs })
   const oneAtATime = createTurns()
+  const operators = [config.sandboxImage, config.anchorImage]
+  const isOperators = (image: string) => operators.includes(image)
   const ownLabel = `${CONTAINER_LABELS.instance}=${instance}`
 
   const ask = async <Schema extends z.ZodType>(request: EngineRequest, schema: Schema): Promise<Answer> => {
@@ -49,12 +55,19 @@ export function createAnswerer(deps: {
     if (reply.status === 204 || reply.status === 304) return { status: reply.status }
     return { status: reply.status, body: schema.parse(successOf(reply)) }
   }
-  const checkRoom = async (role: ContainerRole) => {
-    const filters = encodeURIComponent(JSON.stringify({ label: [ownLabel, `${CONTAINER_LABELS.role}=${role}`] }))
+  /** Pods are counted by their parts; services within their pod, and so as often as there are pods. */
+  const checkRoom = async ({ role, podId }: Pick<PodPart, 'role' | 'podId'>) => {
+    const label = [ownLabel, `${CONTAINER_LABELS.role}=${role}`]
+    if (role === 'service') label.push(`${CONTAINER_LABELS.pod}=${podId}`)
+    const filters = encodeURIComponent(JSON.stringify({ label }))
     const isVolume = role === 'workspace'
     const path = isVolume ? `/volumes?filters=${filters}` : `/containers/json?all=true&filters=${filters}`
     const list = successOf(await engine.ask({ method: 'GET', path }))
     const count = isVolume ? answers.listedVolumes.parse(list).Volumes?.length : z.array(z.unknown()).parse(list).length
+    if (role === 'service') {
+      if ((count ?? 0) < MAX_SIDE_SERVICES) return
+      throw forbidden(`a pod has ${MAX_SIDE_SERVICES} side services at most`)
+    }
     if ((count ?? 0) < config.maxSandboxes) return
     throw forbidden(`${count} pods of this instance exist; GATE_MAX_SANDBOXES (${config.maxSandboxes}) allows no more`)
   }
@@ -74,17 +87,14 @@ export function createAnswerer(deps: {
     version: ({ call }) => ask({ method: 'GET', path: `${call.prefix}/version` }, answers.versionAnswer),
 
     'image-inspect': async ({ call }) => {
-      if (![config.sandboxImage, config.anchorImage].includes(call.part)) {
-        throw forbidden(`${shown(call.part)} is neither SANDBOX_IMAGE nor SANDBOX_ANCHOR_IMAGE`)
-      }
+      if (!isOperators(call.part) && !mayBeChosen(call.part, config)) throw notAnImage(call.part)
       return ask({ method: 'GET', path: `${call.prefix}/images/${call.part}/json` }, answers.imageAnswer)
     },
     'image-pull': async ({ call, body, signal }) => {
       if (body !== undefined) checkRepeatedQuery(body)
       const [fromImage = '', tag = ''] = [call.query.get('fromImage'), call.query.get('tag')]
-      if (![config.sandboxImage, config.anchorImage].some((image) => isPullOf(image, fromImage, tag))) {
-        throw forbidden(`${shown(`${fromImage} ${tag}`)} is neither SANDBOX_IMAGE nor SANDBOX_ANCHOR_IMAGE`)
-      }
+      if (!operators.some((image) => isPullOf(image, fromImage, tag)) && !mayBePulled(fromImage, tag, config))
+        throw notAnImage(`${fromImage} ${tag}`)
       const query = `fromImage=${encodeURIComponent(fromImage)}&tag=${encodeURIComponent(tag)}`
       const progress = await engine.stream({ method: 'POST', path: `${call.prefix}/images/create?${query}` }, signal)
       if (progress.statusCode !== 200) throw failureOf(await replyFrom(progress))
@@ -97,10 +107,10 @@ export function createAnswerer(deps: {
       const checked = checkContainerBody(body, part, config, nowMs())
       note(checked.Labels)
       const { NetworkMode, Mounts } = checked.HostConfig
-      if (part.role === 'sandbox') await checkAnchorOf(part, NetworkMode, ownership)
+      if (part.role !== 'anchor') await checkAnchorOf(part, NetworkMode, ownership)
       for (const mount of Mounts) if (mount.Source !== config.egressVolume) await ownership.volume(mount.Source)
       return oneAtATime(async () => {
-        await checkRoom(part.role)
+        await checkRoom(part)
         const path = `${call.prefix}/containers/create?name=${name}`
         return ask({ method: 'POST', path, body: checked }, answers.createdAnswer)
       })
@@ -114,6 +124,19 @@ export function createAnswerer(deps: {
       const { labels, raw } = await ownership.container(call.part)
       note(labels)
       return { status: 200, body: answers.containerAnswer.parse(raw) }
+    },
+    'container-logs': async ({ call, signal, note }) => {
+      const { id, labels, part } = await ownership.container(call.part)
+      note(labels)
+      if (part.role !== 'service') throw forbidden('only side services have a log')
+      const query = `stdout=true&stderr=true&tail=${call.query.get('tail')}`
+      const path = `${call.prefix}/containers/${id}/logs?${query}`
+      const log = await engine.stream(
+        { method: 'GET', path },
+        AbortSignal.any([signal, AbortSignal.timeout(LOG_TIMEOUT_MS)]),
+      )
+      if (log.statusCode !== 200) throw failureOf(await replyFrom(log))
+      return { bytes: await bytesFrom(log) }
     },
     'container-remove': async ({ call, note }) => {
       const { id, labels } = await ownership.removableContainer(call.part)
@@ -147,7 +170,7 @@ export function createAnswerer(deps: {
       const checked = checkVolumeBody(body, instance, nowMs())
       note(checked.Labels)
       return oneAtATime(async () => {
-        await checkRoom('workspace')
+        await checkRoom({ role: 'workspace', podId: '' })
         const path = `${call.prefix}/volumes/create`
         return ask({ method: 'POST', path, body: checked }, answers.volumeAnswer)
       })
@@ -181,9 +204,37 @@ export function createAnswerer(deps: {
 function ownPart(name: string, instance: string): PodPart {
   const part = parsePartName(name)
   if (part?.instance !== instance || part.role === 'workspace') {
-    throw forbidden(`the name ${shown(name)} is not an anchor or sandbox of this instance`)
+    throw forbidden(`the name ${shown(name)} is not an anchor, sandbox or service of this instance`)
   }
   return part
+}
+
+const notAnImage = (name: string) =>
+  forbidden(`${shown(name)} is neither SANDBOX_IMAGE nor SANDBOX_ANCHOR_IMAGE, nor one of IMAGES_ALLOWED`)
+
+/** A pull by digest says no tag, so there the pattern's own does not count; the container is made by the whole name. */
+function mayBePulled(fromImage: string, tag: string, { imagesAllowed }: GateConfig): boolean {
+  if (tag.startsWith('sha256:')) {
+    const patterns = imagesAllowed.map((pattern) => pattern.replace(/@[^@/]*$/, '').replace(/:[^:/]*$/, ''))
+    return mayBeChosen(fromImage, { imagesAllowed: patterns })
+  }
+  const names = [`${fromImage}:${tag}`, ...(tag === 'latest' ? [fromImage] : [])]
+  return names.some((name) => mayBeChosen(name, { imagesAllowed }))
+}
+
+/** What the engine keeps of a service's output is below 1 MiB, and framed a little more. */
+const MAX_LOG_BYTES = 2 * 1024 ** 2
+const LOG_TIMEOUT_MS = 20_000
+
+async function bytesFrom(response: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    bytes += chunk.length
+    if (bytes > MAX_LOG_BYTES) throw new Refusal(502, `The log is more than ${MAX_LOG_BYTES} bytes`)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks)
 }
 
 /** Whether this query pulls exactly that image. Without a tag the engine would pull all tags, so there always is one. */

@@ -21,6 +21,9 @@ describe('loadGateConfig', () => {
     ['DOCKER_SOCKET', 'tcp://127.0.0.1:2375'],
     ['GATE_MAX_SANDBOXES', '0'],
     ['SANDBOX_IMAGE', '../x'],
+    ['IMAGES_ALLOWED', 'good/*,bad image'],
+    ['SERVICE_MEMORY', '1m'],
+    ['SERVICE_DISK', 'much'],
   ])('refuses %s=%s, naming it', (name, value) => {
     const load = () => loadGateConfig({ [name]: value })
     expect(load).toThrow(DevBotError)

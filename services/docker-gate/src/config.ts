@@ -15,6 +15,9 @@ const table = {
   diskBytes: sharedVariables.sandboxDiskBytes,
   cpus: sharedVariables.sandboxCpus,
   processes: sharedVariables.sandboxProcesses,
+  imagesAllowed: sharedVariables.imagesAllowed,
+  serviceMemoryBytes: sharedVariables.serviceMemoryBytes,
+  serviceDiskBytes: sharedVariables.serviceDiskBytes,
   egressVolume: sharedVariables.egressVolume,
   /** Where the worker connects. */
   gateSocket: variable('GATE_SOCKET', socketPath, '/run/docker-gate/docker.sock'),
@@ -39,6 +42,9 @@ export type ProfileLimits = Pick<
   | 'diskBytes'
   | 'cpus'
   | 'processes'
+  | 'imagesAllowed'
+  | 'serviceMemoryBytes'
+  | 'serviceDiskBytes'
   | 'egressVolume'
 >
 

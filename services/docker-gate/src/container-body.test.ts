@@ -1,9 +1,15 @@
 import { describe, expect, it } from 'vitest'
-import { anchorBody, type PodProfile, sandboxBody, volumeBody } from '../../../packages/sandbox/src/docker/profile.ts'
+import {
+  anchorBody,
+  type PodProfile,
+  sandboxBody,
+  serviceBody,
+  volumeBody,
+} from '../../../packages/sandbox/src/docker/profile.ts'
 import { checkContainerBody } from './container-body.ts'
 import { Refusal } from './refusal.ts'
 import { checkVolumeBody } from './small-bodies.ts'
-import { testConfig, testProfile } from './testing/test-pod.ts'
+import { TEST_SERVICE, testConfig, testProfile } from './testing/test-pod.ts'
 
 const anchorId = 'a'.repeat(64)
 const plain = testConfig()
@@ -19,8 +25,20 @@ const variants: [string, typeof plain, Partial<PodProfile>][] = [
 
 /** As it travels: what the driver means by undefined is not there any more. */
 const sent = (body: object) => JSON.parse(JSON.stringify(body))
-const check = (config: typeof plain, profile: PodProfile, role: 'anchor' | 'sandbox', body: unknown) =>
-  checkContainerBody(body, { instance: config.instance, podId: profile.podId, role }, config, Date.now())
+type Role = 'anchor' | 'sandbox' | 'service'
+const check = (config: typeof plain, profile: PodProfile, role: Role, body: unknown) => {
+  const pod = { instance: config.instance, podId: profile.podId }
+  const part = role === 'service' ? { ...pod, role, service: TEST_SERVICE.name } : { ...pod, role }
+  return checkContainerBody(body, part, config, Date.now())
+}
+const bodyOf = (role: Role, profile: PodProfile) =>
+  sent(
+    role === 'anchor'
+      ? anchorBody(profile)
+      : role === 'sandbox'
+        ? sandboxBody(profile, anchorId)
+        : serviceBody(profile, anchorId, TEST_SERVICE),
+  )
 
 describe('checkContainerBody', () => {
   it.each(variants)('lets the bodies of the driver through unchanged: workspace %s', (_what, config, changes) => {
@@ -28,6 +46,8 @@ describe('checkContainerBody', () => {
     const [anchor, sandbox] = [sent(anchorBody(profile)), sent(sandboxBody(profile, anchorId))]
     expect(check(config, profile, 'anchor', anchor)).toEqual(anchor)
     expect(check(config, profile, 'sandbox', sandbox)).toEqual(sandbox)
+    const service = bodyOf('service', profile)
+    expect(check(config, profile, 'service', service)).toEqual(service)
     expect(checkVolumeBody(sent(volumeBody(profile)), config.instance, Date.now())).toEqual(volumeBody(profile))
   })
 
@@ -65,11 +85,11 @@ describe('checkContainerBody', () => {
     }
   })
 
-  it.each(['anchor', 'sandbox'] as const)(
+  it.each(['anchor', 'sandbox', 'service'] as const)(
     'refuses each field of an %s when it is gone, another or joined by one more',
     (role) => {
       const profile = testProfile(withEgress)
-      const body = sent(role === 'anchor' ? anchorBody(profile) : sandboxBody(profile, anchorId))
+      const body = bodyOf(role, profile)
       const passed: string[] = []
       for (const [place, change] of changesOf(body)) {
         const changed = structuredClone(body)
@@ -85,11 +105,35 @@ describe('checkContainerBody', () => {
       // Bounded, not fixed: a limit may be smaller, a run is called anything, a sandbox may do without a variable.
       const bounded =
         /^HostConfig\.(NanoCpus|PidsLimit) is 7$|^Labels\.dev\.devbot\.run is "other"$|^Env (is \[\]|gone)$|^Env\.\d+ gone$/
-      expect(passed.filter((place) => !bounded.test(place))).toEqual([])
+      // A service's own start and environment are the policy's, and which folders it has the image's.
+      const chosen = /^Cmd(\.\d+)? |^Env\.\d+ |^HostConfig\.Tmpfs\.\/[a-z/]+ gone$|^HostConfig\.Tmpfs is \{"x":1\}$/
+      expect(passed.filter((place) => !bounded.test(place) && !(role === 'service' && chosen.test(place)))).toEqual([])
     },
     // A thousand bodies, each with a schema of its own.
     30_000,
   )
+
+  it('takes the images that a repository may choose, and no other, by name', () => {
+    const profile = testProfile(plain)
+    const body = (role: Role, Image: string) => ({ ...bodyOf(role, profile), Image })
+    const passes = (config: typeof plain, role: Role, image: string) => {
+      try {
+        check(config, profile, role, body(role, image))
+        return true
+      } catch {
+        return false
+      }
+    }
+    const anything = testConfig({ IMAGES_ALLOWED: '' })
+    for (const role of ['sandbox', 'service'] as const) {
+      expect(passes(plain, role, 'allowed.example/a/b:1')).toBe(true)
+      for (const image of ['evil/x', 'allowed.example.evil/x', 'x/allowed.example/y'])
+        expect([image, passes(plain, role, image), passes(anything, role, image)]).toEqual([image, false, true])
+      for (const image of ['', '-x', 'a b', 'a:b:c', '/x', `sha256:${'a'.repeat(64)}`, 'abcdef123456', 'x@sha256:1'])
+        expect([image, passes(anything, role, image)]).toEqual([image, false])
+    }
+    expect(passes(anything, 'anchor', 'allowed.example/a:1')).toBe(false)
+  })
 
   it('names the place and never repeats a value', () => {
     const profile = testProfile(plain)

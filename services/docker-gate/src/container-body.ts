@@ -2,9 +2,11 @@ import {
   CONTAINER_LABELS,
   EGRESS_PORT,
   EGRESS_SOCKET_FOLDER,
+  isImageAllowed,
   KEEPER_USER,
   podPartName,
   SANDBOX_PATHS,
+  SANDBOX_USER,
   taskIdSchema,
 } from '@devbot/contracts'
 import { z } from 'zod'
@@ -28,6 +30,8 @@ const MAX_EGRESS_CONNECTIONS = 64
 const MAX_LIFETIME_SECONDS = 2 * 24 * 60 * 60
 /** An inode for every 8 KiB. */
 const BYTES_PER_INODE = 8 * 1024
+/** Of a side service: /tmp, four folders in /run, and what an image may declare. */
+const MAX_SERVICE_FOLDERS = 24
 
 const seconds = z
   .string()
@@ -40,7 +44,7 @@ const none = z.tuple([])
 
 /** The labels of one part of a pod of ours, each with its grammar. `nowMs` bounds how long nobody else may tidy it up. */
 export function labelsSchema(part: PodPart, nowMs: number) {
-  return z.strictObject({
+  const common = {
     [CONTAINER_LABELS.instance]: z.literal(part.instance),
     [CONTAINER_LABELS.pod]: z.literal(part.podId),
     [CONTAINER_LABELS.role]: z.literal(part.role),
@@ -52,14 +56,32 @@ export function labelsSchema(part: PodPart, nowMs: number) {
       .string()
       .regex(/^\d{13}$/)
       .refine((text) => Number(text) <= nowMs + 2 * MAX_LIFETIME_SECONDS * 1000, 'too far in the future'),
-  })
+  }
+  if (part.role !== 'service') return z.strictObject(common)
+  return z.strictObject({ ...common, [CONTAINER_LABELS.service]: z.literal(part.service) })
 }
 
-/** Checks the create body of an anchor or a sandbox of ours, and returns it as it is sent on. Throws a Refusal. */
+/** Checks the create body of a container of ours, and returns it as it is sent on. Throws a Refusal. */
 export function checkContainerBody(body: unknown, part: PodPart, limits: ProfileLimits, nowMs: number) {
-  return part.role === 'anchor'
-    ? checkAnchor(checkSchema(anchorSchema(part, limits, nowMs), body))
-    : checkSandbox(checkSchema(sandboxSchema(part, limits, nowMs), body), limits)
+  if (part.role === 'anchor') return checkAnchor(checkSchema(anchorSchema(part, limits, nowMs), body))
+  if (part.role === 'service') return checkService(checkSchema(serviceSchema(part, limits, nowMs), body), limits)
+  return checkSandbox(checkSchema(sandboxSchema(part, limits, nowMs), body), limits)
+}
+
+const imageName = z
+  .string()
+  .max(255)
+  .regex(/^[a-z0-9][\w.-]*(?::\d{1,5})?(?:\/[\w.-]+)*(?::\w[\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?$/)
+  // An image's own number, whole or cut, names no image that anybody could allow.
+  .refine((name) => !/^(?:sha256:.*|[0-9a-f]{12,64})$/.test(name), 'an id is no name')
+
+/** Whether this is the name of an image that a repository may choose. */
+export function mayBeChosen(name: string, { imagesAllowed }: Pick<ProfileLimits, 'imagesAllowed'>): boolean {
+  return imageName.safeParse(name).success && isImageAllowed(name, imagesAllowed)
+}
+
+function chosenImage(limits: ProfileLimits) {
+  return imageName.refine((name) => isImageAllowed(name, limits.imagesAllowed), 'not one of IMAGES_ALLOWED')
 }
 
 function anchorSchema(part: PodPart, limits: ProfileLimits, nowMs: number) {
@@ -78,12 +100,14 @@ function anchorSchema(part: PodPart, limits: ProfileLimits, nowMs: number) {
   ])
   return z.strictObject({
     ...fixed(part, nowMs),
+    ...waiting,
     Image: z.literal(limits.anchorImage),
     Cmd: z.union([sleep, forward]),
     Env: none,
     Hostname: z.literal('sandbox'),
     HostConfig: z.strictObject({
       ...hardened(limits),
+      LogConfig: noLog,
       NetworkMode: z.literal('none'),
       Dns: z.tuple([z.literal('127.0.0.1')]),
       Memory: atMost(MIN_MEMORY_BYTES, ANCHOR.memoryBytes),
@@ -111,13 +135,14 @@ function checkAnchor(body: AnchorBody): AnchorBody {
 function sandboxSchema(part: PodPart, limits: ProfileLimits, nowMs: number) {
   return z.strictObject({
     ...fixed(part, nowMs),
-    Image: z.literal(limits.sandboxImage),
+    ...waiting,
+    Image: z.union([z.literal(limits.sandboxImage), chosenImage(limits)]),
     Cmd: z.union([sleep, busyboxSleep]),
     Env: environment(limits),
     HostConfig: z.strictObject({
       ...hardened(limits),
-      /** Whose container that is gets looked up at the engine. */
-      NetworkMode: z.string().regex(/^container:[0-9a-f]{64}$/),
+      LogConfig: noLog,
+      NetworkMode: anchorsNetwork,
       ShmSize: z.literal(64 * MIB),
       Memory: atMost(MIN_MEMORY_BYTES, limits.memoryBytes + limits.diskBytes),
       NanoCpus: atMost(1, Math.round(limits.cpus * 1e9)),
@@ -145,16 +170,76 @@ function checkSandbox(body: SandboxBody, limits: ProfileLimits): SandboxBody {
   return body
 }
 
-/** Outside HostConfig, the same for both. */
+/** The image's own start or another command, as nobody, writing to memory only, with the environment of the policy. */
+function serviceSchema(part: PodPart, limits: ProfileLimits, nowMs: number) {
+  return z.strictObject({
+    ...fixed(part, nowMs),
+    Image: chosenImage(limits),
+    Cmd: z.array(line).min(1).max(32).optional(),
+    User: z.literal(SANDBOX_USER),
+    Env: z
+      .array(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,63}=[^\0]{0,1000}$/))
+      .max(32)
+      .refine((list) => new Set(list.map((one) => one.split('=')[0])).size === list.length, 'a variable twice'),
+    HostConfig: z.strictObject({
+      ...hardened(limits),
+      LogConfig: z.strictObject({
+        Type: z.literal('json-file'),
+        Config: z.strictObject({ 'max-file': z.literal('2'), 'max-size': z.literal('512k') }),
+      }),
+      NetworkMode: anchorsNetwork,
+      ShmSize: z.literal(64 * MIB),
+      Memory: atMost(MIN_MEMORY_BYTES, limits.serviceMemoryBytes + limits.serviceDiskBytes),
+      NanoCpus: atMost(1, Math.round(limits.cpus * 1e9)),
+      PidsLimit: atMost(1, limits.processes),
+      Tmpfs: z.record(serviceFolder, tmpfsOptions('1777|0755|0700')),
+      Mounts: none,
+    }),
+  })
+}
+
+type ServiceBody = z.output<ReturnType<typeof serviceSchema>>
+
+function checkService(body: ServiceBody, limits: ProfileLimits): ServiceBody {
+  const { Tmpfs, Memory } = body.HostConfig
+  checkSwap(body.HostConfig)
+  const sizes = Object.values(Tmpfs).map(sizeOf)
+  if (sizes.length > MAX_SERVICE_FOLDERS) throw forbidden(`more than ${MAX_SERVICE_FOLDERS} tmpfs`)
+  const tmpfsBytes = sizes.reduce((sum, bytes) => sum + bytes, 0)
+  if (tmpfsBytes > limits.serviceDiskBytes) throw forbidden('the tmpfs sizes are more than SERVICE_DISK together')
+  // The few bytes that do not divide evenly are the driver's to give.
+  if (Memory > limits.serviceMemoryBytes + limits.serviceDiskBytes)
+    throw forbidden('Memory is more than SERVICE_MEMORY and SERVICE_DISK')
+  return body
+}
+
+const line = z
+  .string()
+  .min(1)
+  .max(1000)
+  .refine((text) => !/\p{Cc}/u.test(text), 'a control character')
+
+/** Plain and absolute, nothing that the kernel or the engine mounts itself. */
+const serviceFolder = z
+  .string()
+  .regex(/^(?:\/\.?[A-Za-z0-9_][A-Za-z0-9._-]{0,63}){1,8}$/)
+  .refine((path) => !/^\/(?:proc|sys|dev)(?:\/|$)/.test(path), "a folder of the kernel's")
+
+/** Whose container that is gets looked up at the engine. */
+const anchorsNetwork = z.string().regex(/^container:[0-9a-f]{64}$/)
+const noLog = z.strictObject({ Type: z.literal('none'), Config: z.strictObject({}) })
+
+/** Outside HostConfig, the same for all. */
 function fixed(part: PodPart, nowMs: number) {
   return {
-    Entrypoint: none,
-    User: z.literal(KEEPER_USER),
-    WorkingDir: z.literal('/'),
     Labels: labelsSchema(part, nowMs),
     StopSignal: z.literal('SIGKILL'),
+    Healthcheck: z.strictObject({ Test: z.tuple([z.literal('NONE')]) }),
   }
 }
+
+/** Of anchor and sandbox, whose first process is the keeper's and nothing of the image's. */
+const waiting = { Entrypoint: none, User: z.literal(KEEPER_USER), WorkingDir: z.literal('/') }
 
 function hardened({ runtime }: ProfileLimits) {
   return {
@@ -164,11 +249,12 @@ function hardened({ runtime }: ProfileLimits) {
     SecurityOpt: z.tuple([z.literal('no-new-privileges')]),
     Privileged: z.literal(false),
     IpcMode: z.literal('private'),
+    CgroupnsMode: z.literal('private'),
     Runtime: z.literal(runtime),
     MemorySwap: z.int(),
+    CpuShares: z.literal(256),
     OomScoreAdj: z.literal(500),
     Ulimits: z.tuple([ulimit('nofile', MAX_OPEN_FILES), ulimit('core', 0)]),
-    LogConfig: z.strictObject({ Type: z.literal('none'), Config: z.strictObject({}) }),
     RestartPolicy: z.strictObject({ Name: z.literal('no') }),
     AutoRemove: z.literal(false),
   }
@@ -188,12 +274,12 @@ function checkSwap({ Memory, MemorySwap }: { readonly Memory: number; readonly M
   if (MemorySwap !== Memory) throw forbidden('HostConfig.MemorySwap has to equal Memory')
 }
 
-function tmpfsOptions(mode: '1777' | '0700') {
+function tmpfsOptions(modes: '1777' | '0700' | '1777|0755|0700') {
   return z
     .string()
     .regex(
       new RegExp(
-        `^rw,exec,nosuid,nodev,size=[1-9]\\d{0,14},nr_inodes=[1-9]\\d{0,12},uid=65534,gid=65534,mode=${mode}$`,
+        `^rw,exec,nosuid,nodev,size=[1-9]\\d{0,14},nr_inodes=[1-9]\\d{0,12},uid=65534,gid=65534,mode=(?:${modes})$`,
       ),
     )
     .refine((text) => inodesOf(text) <= Math.ceil(sizeOf(text) / BYTES_PER_INODE), 'too many inodes for its size')

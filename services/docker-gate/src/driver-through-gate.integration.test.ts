@@ -1,5 +1,6 @@
 import { PassThrough } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
+import { sideServiceSchema } from '@devbot/contracts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createDockerDriver, type SandboxDriver, type SandboxSpec } from '../../../packages/sandbox/src/index.ts'
 import { sh, tarOf } from '../../../packages/sandbox/src/testing/make-sandbox.ts'
@@ -16,7 +17,7 @@ describe.skipIf(!hasEngine)('the docker driver behind docker-gate', () => {
   let isLive = true
   beforeAll(async () => {
     image = await ensureTestImage('unix:///var/run/docker.sock', 'debian')
-    world = await startGateWorld({ SANDBOX_IMAGE: image, SANDBOX_ANCHOR_IMAGE: image })
+    world = await startGateWorld({ SANDBOX_IMAGE: image, SANDBOX_ANCHOR_IMAGE: image, IMAGES_ALLOWED: 'devbot-test-*' })
   }, 180_000)
   afterAll(() => world?.stop())
 
@@ -29,6 +30,8 @@ describe.skipIf(!hasEngine)('the docker driver behind docker-gate', () => {
       anchorImage: image,
       runtime: 'runc',
       pull: 'missing',
+      imagesAllowed: [],
+      serviceLimits: { memoryBytes: world.config.serviceMemoryBytes, diskBytes: world.config.serviceDiskBytes },
       workspace,
       isLive: async () => isLive,
       // Later than it is: so that nothing is too young to be reaped.
@@ -52,6 +55,22 @@ describe.skipIf(!hasEngine)('the docker driver behind docker-gate', () => {
     const change = await sandbox.exportChange({ maxFiles: 10, maxBytes: 1000 })
     expect(change.entries.map(({ path }) => path)).toEqual(['new.txt'])
     await sandbox[Symbol.asyncDispose]()
+    expect(await world.gate.listContainers({ all: true, filters: { label: ['dev.devbot.instance'] } })).toEqual([])
+  })
+
+  it('has side services beside it, with health, log and all', async () => {
+    const { driver, spec } = makeDriver('memory')
+    const redis = await ensureTestImage('unix:///var/run/docker.sock', 'redis')
+    const cache = sideServiceSchema.parse({ name: 'cache', image: redis, port: 6379, health: ['redis-cli', 'ping'] })
+    await driver.prepare(undefined, { image: redis.replace('redis', 'debian'), services: [cache] })
+    const sandbox = await driver.create({ ...spec, image, services: [cache] })
+    expect(await sh(sandbox, 'grep -c ":18EB .* 0A " /proc/net/tcp')).toBe('1\n')
+    await sandbox[Symbol.asyncDispose]()
+    const broken = { ...cache, command: ['sh', '-c', 'echo oh dear; exit 1'] }
+    await expect(driver.create({ ...spec, services: [broken] })).rejects.toMatchObject({
+      code: 'service-ended',
+      message: expect.stringContaining('oh dear'),
+    })
     expect(await world.gate.listContainers({ all: true, filters: { label: ['dev.devbot.instance'] } })).toEqual([])
   })
 

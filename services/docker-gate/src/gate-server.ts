@@ -188,6 +188,11 @@ function send(response: ServerResponse, answer: Answer): void {
     answer.progress.pipe(response)
     return
   }
+  if ('bytes' in answer) {
+    response.writeHead(200, { 'Content-Type': 'application/octet-stream', 'Content-Length': answer.bytes.length })
+    response.end(answer.bytes)
+    return
+  }
   const isText = typeof answer.body === 'string'
   const text = answer.body === undefined ? '' : isText ? String(answer.body) : JSON.stringify(answer.body)
   response.writeHead(answer.status, {

@@ -1,11 +1,17 @@
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
-import { CONTAINER_LABELS, KEEPER_USER, podPartName, SANDBOX_USER } from '@devbot/contracts'
+import { CONTAINER_LABELS, KEEPER_USER, type PodPartRole, podPartName, SANDBOX_USER } from '@devbot/contracts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { anchorBody, type PodProfile, sandboxBody, volumeBody } from '../../../packages/sandbox/src/docker/profile.ts'
+import {
+  anchorBody,
+  type PodProfile,
+  sandboxBody,
+  serviceBody,
+  volumeBody,
+} from '../../../packages/sandbox/src/docker/profile.ts'
 import { engineIsThere, type GateWorld, startGateWorld } from './testing/gate-world.ts'
 import { request, sendRaw, UPGRADE } from './testing/raw-request.ts'
-import { TEST_IMAGE, testProfile } from './testing/test-pod.ts'
+import { TEST_IMAGE, TEST_SERVICE, testProfile } from './testing/test-pod.ts'
 
 const hasEngine = await engineIsThere()
 const DAY_MS = 86_400_000
@@ -18,6 +24,8 @@ type Targets = {
   readonly anchorId: string
   readonly spare: PodProfile
   readonly spareAnchorId: string
+  /** A service of the first pod, which runs. */
+  readonly serviceId: string
   /** Nothing to do with DevBot. */
   readonly foreignId: string
   /** Another instance's, and not expired for long. */
@@ -35,6 +43,7 @@ async function makeTargets(): Promise<Targets> {
   const [pod, spare] = [testProfile(world.config), testProfile(world.config)]
   const anchorId = await world.makeAnchor(pod)
   const sandboxId = await world.makeSandbox(pod, anchorId)
+  const serviceId = await world.makeService(pod, anchorId, TEST_SERVICE)
   const spareAnchorId = await world.makeAnchor(spare)
   const { instance } = world.config
   const foreignId = await world.makeForeign(`${instance}-foreign`, {})
@@ -52,13 +61,16 @@ async function makeTargets(): Promise<Targets> {
     root: await execIn(sandboxId, '0'),
     own: await execIn(sandboxId, SANDBOX_USER),
   }
-  return { instance, pod, sandboxId, anchorId, spare, spareAnchorId, foreignId, otherId, otherName, disguisedId, execs }
+  return {
+    ...{ instance, pod, sandboxId, anchorId, serviceId, spare, spareAnchorId },
+    ...{ foreignId, otherId, otherName, disguisedId, execs },
+  }
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: hostile bodies are changed in every way there is
 type Body = any
 
-function createTarget(profile: PodProfile, role: 'anchor' | 'sandbox'): string {
+function createTarget(profile: PodProfile, role: PodPartRole): string {
   return `/v1.41/containers/create?name=${podPartName(profile.spec.instance, profile.podId, role)}`
 }
 
@@ -77,6 +89,14 @@ function anchor(change: (body: Body, host: Body) => void) {
     const body: Body = structuredClone(anchorBody(profile))
     change(body, body.HostConfig)
     return request('POST', createTarget(profile, 'anchor'), { body })
+  }
+}
+
+function service(change: (body: Body, host: Body) => void, name = `service-${TEST_SERVICE.name}` as PodPartRole) {
+  return (t: Targets) => {
+    const body: Body = structuredClone(serviceBody(t.spare, t.spareAnchorId, TEST_SERVICE))
+    change(body, body.HostConfig)
+    return request('POST', createTarget(t.spare, name), { body })
   }
 }
 
@@ -327,6 +347,118 @@ const HOSTILE: readonly [string, (t: Targets) => Buffer][] = [
         body: sandboxBody(t.spare, t.spareAnchorId),
       }),
   ],
+  // Side services
+  ['a service as root', service((body) => (body.User = '0:0'))],
+  ['a service as the keeper', service((body) => (body.User = KEEPER_USER))],
+  ['a service as whoever its image says', service((body) => delete body.User)],
+  ['a service with an entrypoint', service((body) => (body.Entrypoint = ['sh', '-c', 'id']))],
+  ['a service of an image that is not allowed', service((body) => (body.Image = 'evil.example/x:1'))],
+  ['a service of an image by id', service((body) => (body.Image = `sha256:${'a'.repeat(64)}`))],
+  ['a sandbox of an image that is not allowed', sandbox((body) => (body.Image = 'evil.example/x:1'))],
+  ['an anchor of an image that a sandbox may have', anchor((body) => (body.Image = 'allowed.example/x:1'))],
+  ['a service with a bind mount', service((_, host) => (host.Binds = ['/:/host']))],
+  [
+    'a service with the sandbox’s volume',
+    service(
+      (_, host) =>
+        (host.Mounts = [
+          {
+            Type: 'volume',
+            Source: podPartName(targets.instance, targets.spare.podId, 'workspace'),
+            Target: '/sandbox',
+            ReadOnly: false,
+          },
+        ]),
+    ),
+  ],
+  [
+    'a service with the sockets of the way out',
+    service(
+      (_, host) => (host.Mounts = [{ Type: 'volume', Source: 'devbot_egress', Target: '/run/egress', ReadOnly: true }]),
+    ),
+  ],
+  ['a service with Volumes', service((body) => (body.Volumes = { '/x': {} }))],
+  ['a service with a writable root', service((_, host) => (host.ReadonlyRootfs = false))],
+  ['a service with a capability', service((_, host) => (host.CapAdd = ['CHOWN']))],
+  ['a service that may become root', service((_, host) => (host.SecurityOpt = []))],
+  ['a service in the network of the host', service((_, host) => (host.NetworkMode = 'host'))],
+  ['a service in a network that leads out', service((_, host) => (host.NetworkMode = 'bridge'))],
+  ["a service in another pod's network", service((_, host) => (host.NetworkMode = `container:${targets.anchorId}`))],
+  [
+    'a service in the network of a sandbox',
+    service((_, host) => (host.NetworkMode = `container:${targets.sandboxId}`)),
+  ],
+  ["a sandbox in a service's network", sandbox((_, host) => (host.NetworkMode = `container:${targets.serviceId}`))],
+  [
+    'a service that sees the sandbox’s processes',
+    service((_, host) => (host.PidMode = `container:${targets.sandboxId}`)),
+  ],
+  ['a service with a published port', service((_, host) => (host.PortBindings = { '1/tcp': [{ HostPort: '1' }] }))],
+  ['a service without a memory limit', service((_, host) => (host.Memory = host.MemorySwap = 0))],
+  ['a service with more than SERVICE_MEMORY', service((_, host) => (host.Memory = host.MemorySwap = 2 ** 40))],
+  ['a service without a process limit', service((_, host) => (host.PidsLimit = 0))],
+  ['a service with all processors', service((_, host) => delete host.NanoCpus)],
+  ['a service with more weight', service((_, host) => (host.CpuShares = 1024))],
+  ['a sandbox with more weight', sandbox((_, host) => (host.CpuShares = 262_144))],
+  ['a service in the host’s cgroups', service((_, host) => (host.CgroupnsMode = 'host'))],
+  ['a service whose log has no end', service((_, host) => (host.LogConfig = { Type: 'json-file', Config: {} }))],
+  [
+    'a service whose log goes elsewhere',
+    service((_, host) => (host.LogConfig = { Type: 'syslog', Config: { 'syslog-address': 'tcp://1.2.3.4:1' } })),
+  ],
+  ['a service whose log is kept by other files', service((_, host) => (host.LogConfig.Config['max-file'] = '1000'))],
+  ['a sandbox with a log', sandbox((_, host) => (host.LogConfig = { Type: 'json-file', Config: {} }))],
+  ['a service that starts anew', service((_, host) => (host.RestartPolicy = { Name: 'always' }))],
+  ['a service with its image’s health check', service((body) => delete body.Healthcheck)],
+  ['a service with a health check', service((body) => (body.Healthcheck = { Test: ['CMD', 'id'] }))],
+  ['a service with memory over /proc', service((_, host) => (host.Tmpfs['/proc/x'] = host.Tmpfs['/tmp']))],
+  ['a service with memory over /', service((_, host) => (host.Tmpfs['/'] = host.Tmpfs['/tmp']))],
+  ['a service with memory at a crooked path', service((_, host) => (host.Tmpfs['/a/../b'] = host.Tmpfs['/tmp']))],
+  ['a service with memory at a relative path', service((_, host) => (host.Tmpfs.data = host.Tmpfs['/tmp']))],
+  ['a service with memory above SERVICE_DISK', service((_, host) => (host.Tmpfs['/more'] = host.Tmpfs['/tmp']))],
+  [
+    'a service with a hundred small tmpfs',
+    service((_, host) => {
+      for (let count = 0; count < 100; count += 1)
+        host.Tmpfs[`/x${count}`] = host.Tmpfs['/tmp'].replace(/size=\d+,nr_inodes=\d+/, 'size=1,nr_inodes=1')
+    }),
+  ],
+  [
+    'a service with root’s memory',
+    service((_, host) => (host.Tmpfs['/tmp'] = host.Tmpfs['/tmp'].replace('uid=65534', 'uid=0'))),
+  ],
+  ['a service with a variable twice', service((body) => body.Env.push('EMPTY=x'))],
+  ['a service with a variable without a name', service((body) => body.Env.push('=x'))],
+  ['a service with a variable of 2 KB', service((body) => body.Env.push(`A=${'x'.repeat(2000)}`))],
+  ['a service with a command of many words', service((body) => (body.Cmd = Array(33).fill('x')))],
+  ['a service with a command of two lines', service((body) => (body.Cmd = ['a\nb']))],
+  ['a service with a command that is text', service((body) => (body.Cmd = 'sh -c id'))],
+  ['a service that is labelled as another', service((body) => (body.Labels[CONTAINER_LABELS.service] = 'other'))],
+  ['a service without its name on it', service((body) => delete body.Labels[CONTAINER_LABELS.service])],
+  ['a service that is labelled as a sandbox', service((body) => (body.Labels[CONTAINER_LABELS.role] = 'sandbox'))],
+  ['a service under the name of a sandbox', service(() => undefined, 'sandbox')],
+  ['a service under the name of an anchor', service(() => undefined, 'anchor')],
+  ['a service under the name of another', service(() => undefined, 'service-other')],
+  [
+    'a sandbox under the name of a service',
+    (t) => request('POST', createTarget(t.spare, 'service-db-1'), { body: sandboxBody(t.spare, t.spareAnchorId) }),
+  ],
+  ['an exec in a service as its keeper', exec({ User: KEEPER_USER }, 'serviceId')],
+  ['an exec in a service as root', exec({ User: '0' }, 'serviceId')],
+  ['the log of a sandbox', plain('GET', (t) => `${get(t)}/logs?stdout=true&stderr=true&tail=10`)],
+  ['the log of an anchor', plain('GET', (t) => `/containers/${t.anchorId}/logs?stdout=true&stderr=true&tail=10`)],
+  [
+    'the log of a foreign container',
+    plain('GET', (t) => `/containers/${t.foreignId}/logs?stdout=true&stderr=true&tail=10`),
+  ],
+  [
+    'the whole log of a service',
+    plain('GET', (t) => `/containers/${t.serviceId}/logs?stdout=true&stderr=true&tail=all`),
+  ],
+  [
+    'a log without end',
+    plain('GET', (t) => `/containers/${t.serviceId}/logs?stdout=true&stderr=true&tail=9&follow=true`),
+  ],
   // How a body is written
   ['a twin key by case', sandboxText(inHost('"privileged":true'))],
   ['a key twice', sandboxText(firstKey('"User":"0:0"'))],
@@ -417,6 +549,10 @@ const HOSTILE: readonly [string, (t: Targets) => Buffer][] = [
     ['DELETE', `/images/${TEST_IMAGE}`],
     ['GET', '/images/json'],
     ['GET', '/images/node:26-bookworm-slim/json'],
+    ['GET', '/images/evil.example/x:1/json'],
+    ['POST', '/images/create?fromImage=evil.example%2Fx&tag=1'],
+    ['POST', `/images/create?fromImage=evil.example%2Fx&tag=sha256%3A${'a'.repeat(64)}`],
+    ['POST', '/images/create?fromImage=allowed.example.evil%2Fx&tag=1'],
     ['GET', `/images/${TEST_IMAGE}/get`],
     ['POST', '/swarm/init'],
     ['POST', '/plugins/pull?remote=x'],
@@ -605,17 +741,20 @@ describe.skipIf(!hasEngine)('docker-gate and a hostile worker', () => {
   })
 
   it('has left everything as it was, and still takes the body that all of these were made from', async () => {
-    for (const id of [targets.foreignId, targets.otherId, targets.disguisedId, targets.sandboxId, targets.anchorId]) {
+    const { foreignId, otherId, disguisedId, sandboxId, anchorId, serviceId } = targets
+    for (const id of [foreignId, otherId, disguisedId, sandboxId, anchorId, serviceId]) {
       const { State, RestartCount } = await world.engine.getContainer(id).inspect()
       expect([State.Running, RestartCount]).toEqual([true, 0])
     }
     const all = await world.engine.listContainers({ all: true, filters: { name: [targets.instance] } })
-    expect(all).toHaveLength(6)
+    expect(all).toHaveLength(7)
     const { Volumes } = await world.engine.listVolumes({ filters: { name: [targets.instance] } })
     expect(Volumes ?? []).toEqual([])
     const unchanged: readonly [(t: Targets) => Buffer, number][] = [
       [sandbox(() => undefined), 201],
       [anchor(() => undefined), 201],
+      [service(() => undefined), 201],
+      [exec({}, 'serviceId'), 201],
       [volume(() => undefined), 201],
       [exec({}), 201],
       [exec({ User: KEEPER_USER }), 201],

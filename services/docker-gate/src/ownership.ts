@@ -116,10 +116,10 @@ export function createOwnership(deps: {
   }
 }
 
-/** The pod's own anchor, for a sandbox to join. Throws a Refusal for every other container. */
+/** The pod's own anchor, for a sandbox or a service to join. Throws a Refusal for every other container. */
 export async function checkAnchorOf(part: PodPart, networkMode: string, ownership: Ownership): Promise<void> {
   const anchor = await ownership.container(networkMode.slice('container:'.length))
   if (anchor.part.role !== 'anchor' || anchor.part.podId !== part.podId || anchor.networkMode !== 'none') {
-    throw forbidden("HostConfig.NetworkMode: not the anchor of the sandbox's own pod")
+    throw forbidden('HostConfig.NetworkMode: not the anchor of its own pod')
   }
 }

@@ -15,8 +15,22 @@ describe('parsePartName', () => {
     expect(parsePartName(`devbot-x-${podId}-anchor-${podId}-workspace`)?.instance).toBe(`x-${podId}-anchor`)
   })
 
+  it('finds which service it is', () => {
+    expect(parsePartName(`devbot-a-${podId}-service-db-1`)).toEqual({
+      instance: 'a',
+      podId,
+      role: 'service',
+      service: 'db-1',
+    })
+  })
+
   it.each([
     'devbot',
+    `devbot-a-${podId}-service`,
+    `devbot-a-${podId}-service-`,
+    `devbot-a-${podId}-service-1db`,
+    `devbot-a-${podId}-service-DB`,
+    `devbot-a-${podId}-service-${'d'.repeat(32)}`,
     `devbot--${podId}-anchor`,
     `devbot-a-${podId}-root`,
     `devbot-a-${podId.slice(1)}-anchor`,
@@ -37,6 +51,14 @@ describe('partOf', () => {
     expect(partOf('web', labels)).toBeUndefined()
     for (const key of Object.keys(labels)) expect(partOf(name, { ...labels, [key]: 'sandbox' })).toBeUndefined()
     expect(partOf(name, {})).toBeUndefined()
+  })
+
+  it('needs a service to be the one that its label says', () => {
+    const name = `devbot-a-b-${podId}-service-db`
+    const service = { ...labels, [CONTAINER_LABELS.role]: 'service' }
+    expect(partOf(name, { ...service, [CONTAINER_LABELS.service]: 'db' })?.role).toBe('service')
+    expect(partOf(name, { ...service, [CONTAINER_LABELS.service]: 'other' })).toBeUndefined()
+    expect(partOf(name, service)).toBeUndefined()
   })
 })
 

@@ -1,15 +1,23 @@
-import { CONTAINER_LABELS, type ContainerRole, podPartName } from '@devbot/contracts'
+import { CONTAINER_LABELS } from '@devbot/contracts'
 
 /** Whose a container or volume is, and which part of which pod. */
-export type PodPart = { readonly instance: string; readonly podId: string; readonly role: ContainerRole }
+export type PodPart = {
+  readonly instance: string
+  readonly podId: string
+} & (
+  | { readonly role: 'anchor' | 'sandbox' | 'workspace' }
+  /** `service`: what the policy calls it. */
+  | { readonly role: 'service'; readonly service: string }
+)
 
 const partName =
-  /^devbot-(?<instance>[a-z0-9][a-z0-9_-]{0,39})-(?<podId>[0-9a-f]{24})-(?<role>anchor|sandbox|workspace)$/
+  /^devbot-(?<instance>[a-z0-9][a-z0-9_-]{0,39})-(?<podId>[0-9a-f]{24})-(?:(?<role>anchor|sandbox|workspace)|service-(?<service>[a-z][a-z0-9-]{0,30}))$/
 
-/** What a name says: `devbot-<instance>-<pod id>-<role>`. Nothing for every other name. */
+/** What a name says: `devbot-<instance>-<pod id>-<role>`, for a service `service-<its name>`. Nothing for every other name. */
 export function parsePartName(name: string): PodPart | undefined {
-  const { instance, podId, role } = partName.exec(name)?.groups ?? {}
+  const { instance, podId, role, service } = partName.exec(name)?.groups ?? {}
   if (instance === undefined || podId === undefined) return undefined
+  if (service !== undefined) return { instance, podId, role: 'service', service }
   if (role !== 'anchor' && role !== 'sandbox' && role !== 'workspace') return undefined
   return { instance, podId, role }
 }
@@ -27,7 +35,7 @@ export function partOf(name: string, labels: Labels): PodPart | undefined {
     labels[CONTAINER_LABELS.instance] === part.instance &&
     labels[CONTAINER_LABELS.pod] === part.podId &&
     labels[CONTAINER_LABELS.role] === part.role &&
-    name === podPartName(part.instance, part.podId, part.role)
+    (part.role !== 'service' || labels[CONTAINER_LABELS.service] === part.service)
   return agrees ? part : undefined
 }
 

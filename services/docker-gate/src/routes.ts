@@ -9,6 +9,7 @@ export type CallKind =
   | 'container-create'
   | 'container-start'
   | 'container-inspect'
+  | 'container-logs'
   | 'container-remove'
   | 'container-list'
   | 'exec-create'
@@ -39,7 +40,8 @@ type Route = {
   readonly body?: 'json' | 'ignored'
 }
 
-const CONTAINER = '(?<part>[0-9a-f]{64}|devbot-[a-z0-9_-]{1,40}-[0-9a-f]{24}-(?:anchor|sandbox))'
+const CONTAINER =
+  '(?<part>[0-9a-f]{64}|devbot-[a-z0-9_-]{1,40}-[0-9a-f]{24}-(?:anchor|sandbox|service-[a-z][a-z0-9-]{0,30}))'
 const VOLUME = '(?<part>devbot-[a-z0-9_-]{1,40}-[0-9a-f]{24}-workspace)'
 const EXEC = '(?<part>[0-9a-f]{64})'
 const IMAGE = '(?<part>[a-z0-9][A-Za-z0-9_.:@/-]{0,511})'
@@ -61,11 +63,17 @@ const ROUTES: readonly Route[] = [
     kind: 'container-create',
     method: 'POST',
     path: route('/containers/create'),
-    required: { name: /^[a-z0-9_-]{1,100}$/ },
+    required: { name: /^[a-z0-9_-]{1,120}$/ },
     body: 'json',
   },
   { kind: 'container-start', method: 'POST', path: route(`/containers/${CONTAINER}/start`) },
   { kind: 'container-inspect', method: 'GET', path: route(`/containers/${CONTAINER}/json`) },
+  {
+    kind: 'container-logs',
+    method: 'GET',
+    path: route(`/containers/${CONTAINER}/logs`),
+    required: { stdout: TRUE, stderr: TRUE, tail: /^[1-9]\d{0,2}$/ },
+  },
   {
     kind: 'container-remove',
     method: 'DELETE',

@@ -36,10 +36,10 @@ const execSchema = z.strictObject({
   User: z.enum([SANDBOX_USER, KEEPER_USER]),
 })
 
-/** In an anchor only as the sandbox user, who cannot end what keeps the network. Throws a Refusal. */
+/** In an anchor only as the sandbox user, who cannot end what keeps the network; in a service, which has no keeper, too. Throws a Refusal. */
 export function checkExecBody(body: unknown, role: ContainerRole) {
   const checked = checkSchema(execSchema, body)
-  if (role !== 'sandbox' && checked.User !== SANDBOX_USER) throw forbidden('User: in an anchor only the sandbox user')
+  if (role !== 'sandbox' && checked.User !== SANDBOX_USER) throw forbidden(`User: in an ${role} only the sandbox user`)
   return checked
 }
 

@@ -37,6 +37,8 @@ function dockerDriver(config: WorkerConfig, { isLive, onWarning }: SandboxDriver
     anchorImage: config.anchorImage,
     runtime: config.sandboxRuntime,
     pull: config.sandboxPull,
+    imagesAllowed: config.imagesAllowed,
+    serviceLimits: { memoryBytes: config.serviceMemoryBytes, diskBytes: config.serviceDiskBytes },
     workspace: config.sandboxWorkspace,
     ...(egress === undefined
       ? {}

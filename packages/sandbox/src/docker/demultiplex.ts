@@ -74,6 +74,18 @@ export function createDemultiplexer(): Demultiplexer {
   return { input, stdout: stdout.stream, stderr: stderr.stream }
 }
 
+/** What both outputs wrote, in order, of a stream that came whole. What is no frame ends it. */
+export function withoutFrames(framed: Buffer): Buffer {
+  const pieces: Buffer[] = []
+  for (let position = 0; position + HEADER_BYTES <= framed.length; ) {
+    const bytes = framed.readUInt32BE(position + 4)
+    position += HEADER_BYTES
+    pieces.push(framed.subarray(position, position + bytes))
+    position += bytes
+  }
+  return Buffer.concat(pieces)
+}
+
 type Output = ReturnType<typeof createOutput>
 
 function createOutput() {

@@ -3,6 +3,7 @@ import type { Duplex, Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { CONTAINER_LABELS, DevBotError } from '@devbot/contracts'
 import type Dockerode from 'dockerode'
+import { withoutFrames } from './demultiplex.ts'
 import { engineError, engineStatus, isNotFound } from './engine-error.ts'
 import { readPullProgress } from './pull-progress.ts'
 
@@ -52,6 +53,8 @@ export interface DockerClient {
   startContainer(id: string): Promise<void>
   /** Undefined when there is none. */
   inspectContainer(id: string): Promise<ContainerState | undefined>
+  /** The newest lines that its programs wrote, as text; hostile. Empty when there is no such container. */
+  readLog(id: string, maxLines: number): Promise<string>
   /** Kills and removes it, with its anonymous volumes; that it is gone already is success. */
   removeContainer(idOrName: string): Promise<void>
   createExec(containerId: string, body: ExecBody): Promise<string>
@@ -155,6 +158,15 @@ export function createDockerClient(dockerHost: string): DockerClient {
       )
       const state = (await unlessMissing(asked))?.State
       return state && { running: state.Running, outOfMemory: state.OOMKilled, exitCode: state.ExitCode }
+    },
+
+    async readLog(id, maxLines) {
+      const asked = call("reading a service's log", (docker, abortSignal) =>
+        inTime(docker.getContainer(id).logs({ stdout: true, stderr: true, tail: maxLines }), abortSignal),
+      )
+      // The library gives other things for an empty answer.
+      const framed: unknown = await unlessMissing(asked)
+      return Buffer.isBuffer(framed) ? withoutFrames(framed).toString('utf8') : ''
     },
 
     async removeContainer(idOrName) {

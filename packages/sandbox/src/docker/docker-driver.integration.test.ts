@@ -41,6 +41,8 @@ describe('prepare where no engine answers', () => {
       sandboxImage: 'a',
       anchorImage: 'b',
       runtime: 'runc',
+      imagesAllowed: [],
+      serviceLimits: { memoryBytes: 1e9, diskBytes: 1e9 },
       isLive: async () => true,
     } as const
     for (const host of ['unix:///nonexistent/docker.sock', 'tcp://127.0.0.1:1']) {

@@ -1,16 +1,18 @@
 import { randomBytes } from 'node:crypto'
-import { DevBotError } from '@devbot/contracts'
+import { DevBotError, type SideService } from '@devbot/contracts'
 import { createSandbox } from '../create-sandbox.ts'
-import type { Sandbox, SandboxDriver, SandboxSpec } from '../sandbox.ts'
+import type { Sandbox, SandboxDriver, SandboxImages, SandboxSpec } from '../sandbox.ts'
 import { createDockerClient, type DockerClient } from './docker-client.ts'
 import { createDockerEngine, type DockerEngine } from './docker-engine.ts'
 import type { EgressClient } from './egress.ts'
 import { engineStatus, messageOf } from './engine-error.ts'
 import { explainEnds } from './explain-ends.ts'
-import { createImages, type PullPolicy } from './images.ts'
+import { createImages, type PullPolicy, type WantedImage } from './images.ts'
 import { inAnyCase, makePod, type Pod } from './pod.ts'
-import type { PodProfile } from './profile.ts'
+import type { PodProfile, PodService, ServiceLimits } from './profile.ts'
 import { type PodOwner, reapPods } from './reap.ts'
+import { endedServices } from './side-services.ts'
+import { tellEndedServices } from './tell-ended-services.ts'
 import { type DiskWatch, watchDisk } from './watch-disk.ts'
 
 export type DockerDriverOptions = {
@@ -23,6 +25,10 @@ export type DockerDriverOptions = {
   readonly anchorImage: string
   readonly runtime: string
   readonly pull: PullPolicy
+  /** IMAGES_ALLOWED: what repositories may choose; empty: every image. */
+  readonly imagesAllowed: readonly string[]
+  /** Of each side service. */
+  readonly serviceLimits: ServiceLimits
   /** `auto`: in memory, unless the tree takes more than a quarter of the disk; then a volume. */
   readonly workspace: 'auto' | 'memory' | 'volume'
   /** The way out, by the egress-proxy's sockets in this volume; absent: none. */
@@ -49,18 +55,21 @@ export function createDockerDriver(options: DockerDriverOptions): SandboxDriver 
   const now = options.now ?? Date.now
   const onWarning = options.onWarning ?? (() => undefined)
   const client = createDockerClient(options.dockerHost)
-  const images = createImages({ client, pull: options.pull })
-  /** Learnt from the first sandbox of an image without a sleep of its own. */
-  let keeper: PodProfile['keeper'] = 'sleep'
+  const images = createImages({ client, pull: options.pull, allowed: options.imagesAllowed })
+  /** Images without a sleep of their own; learnt from the first sandbox of each. */
+  const busyboxKept = new Set<string>()
+  const imageOf = (spec: SandboxImages) => spec.image ?? sandboxImage
 
-  function profileFor(spec: SandboxSpec): PodProfile {
+  function profileFor(spec: SandboxSpec, services: readonly PodService[]): PodProfile {
     return {
       podId: randomBytes(12).toString('hex'),
       spec,
-      sandboxImage,
+      sandboxImage: imageOf(spec),
       anchorImage,
       runtime: options.runtime,
-      keeper,
+      keeper: busyboxKept.has(imageOf(spec)) ? 'busybox' : 'sleep',
+      services,
+      serviceLimits: options.serviceLimits,
       workspace: workspaceFor(options.workspace, spec),
       ...(egress && { egressVolume: egress.volume }),
       // Whole, as labels are compared; MAX_MINUTES may have decimals.
@@ -69,7 +78,7 @@ export function createDockerDriver(options: DockerDriverOptions): SandboxDriver 
   }
 
   async function make(spec: SandboxSpec, signal: AbortSignal | undefined): Promise<Sandbox> {
-    const profile = profileFor(spec)
+    const profile = profileFor(spec, await withVolumes(spec.services ?? []))
     const pod = await makePod({
       client,
       profile,
@@ -86,17 +95,35 @@ export function createDockerDriver(options: DockerDriverOptions): SandboxDriver 
     })
     if (signal?.aborted) await sandbox[Symbol.asyncDispose]()
     assertWanted(signal)
-    return explainEnds(sandbox, engine.askWhyEnded)
+    const explained = explainEnds(sandbox, engine.askWhyEnded)
+    return pod.services.length === 0
+      ? explained
+      : tellEndedServices(explained, () => endedServices(client, pod.services))
+  }
+
+  /** Looked at once more for each sandbox: what a name stands for may have changed since `prepare`. */
+  function withVolumes(services: readonly SideService[]): Promise<PodService[]> {
+    return inAnyCase(
+      services.map(async (service) => {
+        const image = await client.inspectImage(service.image)
+        return { ...service, volumes: image?.volumes ?? [] }
+      }),
+    )
   }
 
   return {
     name: 'docker',
 
-    async prepare(signal) {
+    async prepare(signal, wanted = {}) {
       assertWanted(signal)
-      const looked = client.connect().then(() => inAnyCase([images.ensure(sandboxImage), images.ensure(anchorImage)]))
+      const all = [
+        sandboxOf(wanted, sandboxImage),
+        { name: anchorImage },
+        ...(wanted.services ?? []).map(imageOfService),
+      ]
+      const looked = client.connect().then(() => inAnyCase(all.map((one) => images.ensure(one))))
       const [image] = await unlessAborted(looked, signal)
-      return { environmentId: image.id }
+      return { environmentId: image?.id ?? '' }
     },
 
     async create(spec, signal) {
@@ -104,14 +131,22 @@ export function createDockerDriver(options: DockerDriverOptions): SandboxDriver 
       try {
         return await make(spec, signal)
       } catch (error) {
-        if (keeper === 'busybox' || !lacksKeeper(error)) throw error
-        keeper = 'busybox'
+        if (busyboxKept.has(imageOf(spec)) || !lacksKeeper(error)) throw error
+        busyboxKept.add(imageOf(spec))
         return await make(spec, signal)
       }
     },
 
     reap: () => reapPods({ client, instance, isLive, now, onWarning }),
   }
+}
+
+function sandboxOf({ image }: SandboxImages, sandboxImage: string): WantedImage {
+  return image === undefined ? { name: sandboxImage } : { name: image, policyKey: 'image' }
+}
+
+function imageOfService({ name, image }: SideService): WantedImage {
+  return { name: image, policyKey: `services: ${name}: image`, mayHaveVolumes: true }
 }
 
 /** What docker-init ends with for a program that the image does not have. */

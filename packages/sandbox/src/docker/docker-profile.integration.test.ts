@@ -19,6 +19,8 @@ const HARDENED = {
   RestartPolicy: { Name: 'no' },
   CapDrop: ['ALL'],
   IpcMode: 'private',
+  CgroupnsMode: 'private',
+  CpuShares: 256,
   OomScoreAdj: 500,
   ReadonlyRootfs: true,
   SecurityOpt: ['no-new-privileges'],
@@ -51,8 +53,7 @@ function telling(value: unknown): unknown {
 }
 
 function saysNothing(name: string, value: unknown): boolean {
-  // By the host's cgroup version and the client's terminal.
-  if (name === 'CgroupnsMode') return value === 'host' || value === 'private'
+  // By the client's terminal.
   if (name === 'ConsoleSize') return true
   // Soft and hard limits of 0 do say something.
   if (name === 'Soft' || name === 'Hard') return false
@@ -114,6 +115,7 @@ describe.skipIf(!answers).each([
         Tty: false,
         OpenStdin: false,
         StopSignal: 'SIGKILL',
+        Healthcheck: { Test: ['NONE'] },
       })
       expect(withoutImageLabels(inspected.Config?.Labels)).toEqual(labelsOf('anchor'))
       expect(telling(inspected.HostConfig)).toEqual({
@@ -143,6 +145,7 @@ describe.skipIf(!answers).each([
         Tty: false,
         OpenStdin: false,
         StopSignal: 'SIGKILL',
+        Healthcheck: { Test: ['NONE'] },
       })
       expect(withoutImageLabels(inspected.Config?.Labels)).toEqual(labelsOf('sandbox'))
       const tmpfsBytes = isVolume ? 67_108_864 : 268_435_456

@@ -6,6 +6,8 @@ import {
   KEEPER_USER,
   podPartName,
   SANDBOX_PATHS,
+  SANDBOX_USER,
+  type SideService,
 } from '@devbot/contracts'
 import type { SandboxSpec } from '../sandbox.ts'
 
@@ -25,8 +27,15 @@ export type PodProfile = {
   readonly keeper: 'sleep' | 'busybox'
   /** The volume with the egress-proxy's sockets; absent: no way out. */
   readonly egressVolume?: string
+  readonly services: readonly PodService[]
+  /** Of each side service; CPUs and processes are the sandbox's own. */
+  readonly serviceLimits: ServiceLimits
   readonly expiresAtMs: number
 }
+
+/** A side service, with the folders that its image declares as volumes. */
+export type PodService = SideService & { readonly volumes: readonly string[] }
+export type ServiceLimits = { readonly memoryBytes: number; readonly diskBytes: number }
 
 const MIB = 1024 ** 2
 /** An anchor holds a namespace and, with a way out, one socat and a child per connection. */
@@ -40,6 +49,17 @@ const TEMPORARY_SHARE = 4
 /** One inode for 8 KiB: 2 GiB hold 262,144 files, several times what a large node_modules has. */
 const BYTES_PER_INODE = 8 * 1024
 const SHARED_MEMORY_BYTES = 64 * MIB
+/**
+ * Where every side service may write beside /tmp and what its image declares as volumes: its sockets and process ids. A
+ * file system in memory hides what the image has in /run, so the folders that servers expect below it are there, too.
+ */
+const SERVICE_RUN_PATHS = ['/run', '/run/lock', '/run/mysqld', '/run/postgresql'] as const
+/** Of each of those: a socket and a few process ids. */
+const SERVICE_RUN_BYTES = 4 * MIB
+/** Kept of a service's output on the engine's disk, in two files of half that. */
+const SERVICE_LOG = { Type: 'json-file', Config: { 'max-file': '2', 'max-size': '512k' } }
+/** A quarter of the weight that others on the machine have: when all want the processors, DevBot's own services go first. */
+const CPU_SHARES = 256
 
 export function labelsFor(profile: PodProfile, role: ContainerRole): Readonly<Record<string, string>> {
   const { spec } = profile
@@ -53,6 +73,11 @@ export function labelsFor(profile: PodProfile, role: ContainerRole): Readonly<Re
     [CONTAINER_LABELS.epoch]: String(spec.epoch),
     [CONTAINER_LABELS.expires]: String(profile.expiresAtMs),
   }
+}
+
+/** A service's labels say its name as well. */
+function serviceLabels(profile: PodProfile, { name }: SideService): Readonly<Record<string, string>> {
+  return { ...labelsFor(profile, 'service'), [CONTAINER_LABELS.service]: name }
 }
 
 /** Owns the pod's network namespace, which has nothing but loopback, and forwards one loopback port to the egress-proxy. */
@@ -75,8 +100,10 @@ export function anchorBody(profile: PodProfile) {
     Hostname: 'sandbox',
     Labels: labelsFor(profile, 'anchor'),
     StopSignal: 'SIGKILL',
+    Healthcheck: NO_HEALTHCHECK,
     HostConfig: {
       ...hardened(profile, ANCHOR_LIMITS),
+      LogConfig: NO_LOG,
       NetworkMode: 'none',
       // Nobody answers there: what looks up a name is told so at once, and learns nothing of the host's resolver.
       Dns: ['127.0.0.1'],
@@ -111,6 +138,7 @@ export function sandboxBody(profile: PodProfile, anchorId: string) {
     Env: sandboxEnvironment(profile),
     Labels: labelsFor(profile, 'sandbox'),
     StopSignal: 'SIGKILL',
+    Healthcheck: NO_HEALTHCHECK,
     HostConfig: {
       ...hardened(profile, {
         // A full file system in memory must leave the processes the memory they were promised.
@@ -118,6 +146,7 @@ export function sandboxBody(profile: PodProfile, anchorId: string) {
         cpus: spec.limits.cpus,
         processes: spec.limits.processes,
       }),
+      LogConfig: NO_LOG,
       NetworkMode: `container:${anchorId}`,
       ShmSize: SHARED_MEMORY_BYTES,
       Tmpfs: {
@@ -129,6 +158,50 @@ export function sandboxBody(profile: PodProfile, anchorId: string) {
       Mounts: workspace === 'volume' ? [workspaceMount(profile)] : [],
     },
   }
+}
+
+/**
+ * A program beside the tests: its image's own start, or the policy's command. The same user as what runs in the sandbox, as
+ * every image knows it; neither sees the other's processes and files, only the loopback is common to both. It writes to
+ * memory, so each one starts empty, and knows of no way out.
+ */
+export function serviceBody(profile: PodProfile, anchorId: string, service: PodService) {
+  const { spec, serviceLimits } = profile
+  return {
+    Image: service.image,
+    ...(service.command && { Cmd: [...service.command] }),
+    User: SANDBOX_USER,
+    Env: Object.entries(service.env).map(([name, value]) => `${name}=${value}`),
+    Labels: serviceLabels(profile, service),
+    StopSignal: 'SIGKILL',
+    Healthcheck: NO_HEALTHCHECK,
+    HostConfig: {
+      ...hardened(profile, {
+        memoryBytes: serviceLimits.memoryBytes + serviceLimits.diskBytes,
+        cpus: spec.limits.cpus,
+        processes: spec.limits.processes,
+      }),
+      // Its last lines say why it did not come up.
+      LogConfig: SERVICE_LOG,
+      NetworkMode: `container:${anchorId}`,
+      ShmSize: SHARED_MEMORY_BYTES,
+      Tmpfs: serviceTmpfs(service.volumes, serviceLimits.diskBytes),
+      Mounts: [],
+    },
+  }
+}
+
+/** /tmp and the image's volumes share the disk evenly, after the few bytes of /run. */
+function serviceTmpfs(volumes: readonly string[], diskBytes: number): Readonly<Record<string, string>> {
+  const own: readonly string[] = [SANDBOX_PATHS.temporary, ...SERVICE_RUN_PATHS]
+  const folders = [...new Set(volumes.map((path) => path.replace(/\/+$/, '')))].filter((path) => !own.includes(path))
+  const runBytes = SERVICE_RUN_PATHS.length * SERVICE_RUN_BYTES
+  const bytes = Math.floor((diskBytes - runBytes) / (folders.length + 1))
+  return Object.fromEntries([
+    [SANDBOX_PATHS.temporary, tmpfsOptions(bytes, '1777')],
+    ...SERVICE_RUN_PATHS.map((path) => [path, tmpfsOptions(SERVICE_RUN_BYTES, '0755')]),
+    ...folders.map((path) => [path, tmpfsOptions(bytes, '0700')]),
+  ])
 }
 
 function sandboxEnvironment({ egressVolume }: PodProfile): readonly string[] {
@@ -153,6 +226,10 @@ function sandboxEnvironment({ egressVolume }: PodProfile): readonly string[] {
   ]
 }
 
+const NO_LOG = { Type: 'none', Config: {} }
+/** An image's own would be run by the engine, as the container's user, again and again. */
+const NO_HEALTHCHECK = { Test: ['NONE'] }
+
 type Limits = { readonly memoryBytes: number; readonly cpus: number; readonly processes: number }
 
 function hardened({ runtime }: PodProfile, limits: Limits) {
@@ -163,11 +240,13 @@ function hardened({ runtime }: PodProfile, limits: Limits) {
     SecurityOpt: ['no-new-privileges'],
     Privileged: false,
     IpcMode: 'private',
+    CgroupnsMode: 'private',
     Runtime: runtime,
     Memory: limits.memoryBytes,
     // Equal to the memory: no swap.
     MemorySwap: limits.memoryBytes,
     NanoCpus: Math.round(limits.cpus * 1e9),
+    CpuShares: CPU_SHARES,
     PidsLimit: limits.processes,
     // When the whole machine runs out of memory, a sandbox goes first.
     OomScoreAdj: 500,
@@ -175,7 +254,6 @@ function hardened({ runtime }: PodProfile, limits: Limits) {
       { Name: 'nofile', Soft: MAX_OPEN_FILES, Hard: MAX_OPEN_FILES },
       { Name: 'core', Soft: 0, Hard: 0 },
     ],
-    LogConfig: { Type: 'none', Config: {} },
     RestartPolicy: { Name: 'no' },
     AutoRemove: false,
   }

@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { DevBotError } from '@devbot/contracts'
 import { createSandbox } from '../create-sandbox.ts'
-import type { SandboxDriver } from '../sandbox.ts'
+import type { SandboxDriver, SandboxImages } from '../sandbox.ts'
 import { createProcessEngine } from './process-engine.ts'
 import { instanceFolder, reapDeadSandboxes } from './reap.ts'
 import { newSandboxId } from './sandbox-id.ts'
@@ -41,9 +41,13 @@ export function createProcessDriver(options: ProcessDriverOptions): SandboxDrive
   const scratch = options.scratchDirectory && instanceFolder(resolve(options.scratchDirectory), options.instance)
   return {
     name: 'process',
-    prepare: async () => ({ environmentId: ENVIRONMENT_ID }),
+    async prepare(_signal, images = {}) {
+      assertNothingOwn(images)
+      return { environmentId: ENVIRONMENT_ID }
+    },
     async create(spec, signal) {
       assertWanted(signal)
+      assertNothingOwn(spec)
       for (const made of [folder, scratch ?? folder]) await mkdir(made, { recursive: true, mode: 0o700 })
       const id = await newSandboxId()
       const engine = await createProcessEngine({
@@ -62,6 +66,17 @@ export function createProcessDriver(options: ProcessDriverOptions): SandboxDrive
       return await reapDeadSandboxes(folder)
     },
   }
+}
+
+/** What a repository asks of its sandboxes and gets in containers only. */
+function assertNothingOwn({ image, services = [] }: SandboxImages): void {
+  const asked = [...(image === undefined ? [] : ['image']), ...(services.length === 0 ? [] : ['services'])]
+  if (asked.length === 0) return
+  throw new DevBotError({
+    category: 'config',
+    code: 'process-driver-has-no-images',
+    message: `The repository's .devbot.yml asks for ${asked.join(' and ')}, which SANDBOX_DRIVER=process cannot give: its sandboxes are processes of this machine, with the programs it has. Set SANDBOX_DRIVER=docker, or work without.`,
+  })
 }
 
 function assertWanted(signal: AbortSignal | undefined): void {

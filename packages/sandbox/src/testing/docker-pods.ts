@@ -13,6 +13,7 @@ import { specForTests } from './make-sandbox.ts'
 import { ensureTestImage, type TestImage } from './test-images.ts'
 
 const run = promisify(execFile)
+const SERVICE_LIMITS = { memoryBytes: 256 * 1024 ** 2, diskBytes: 256 * 1024 ** 2 }
 
 /** An instance name that no other test has at the same time. */
 export function newInstance(): string {
@@ -33,6 +34,8 @@ export async function makeDockerDriver(
     anchorImage: image,
     runtime: 'runc',
     pull: 'never',
+    imagesAllowed: [],
+    serviceLimits: SERVICE_LIMITS,
     workspace: 'auto',
     isLive: async () => true,
     ...options,
@@ -86,6 +89,8 @@ export function createReusablePod(dockerHost: string, image: TestImage): Reusabl
         runtime: 'runc',
         keeper: image === 'bare' ? 'busybox' : 'sleep',
         workspace: 'memory',
+        services: [],
+        serviceLimits: SERVICE_LIMITS,
         expiresAtMs: Date.now() + 20 * 60_000,
       },
       assertWanted: () => undefined,

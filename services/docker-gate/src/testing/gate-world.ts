@@ -2,9 +2,15 @@ import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { CONTAINER_LABELS, podPartName } from '@devbot/contracts'
+import { CONTAINER_LABELS, type PodPartRole, podPartName } from '@devbot/contracts'
 import Docker from 'dockerode'
-import { anchorBody, type PodProfile, sandboxBody } from '../../../../packages/sandbox/src/docker/profile.ts'
+import {
+  anchorBody,
+  type PodProfile,
+  type PodService,
+  sandboxBody,
+  serviceBody,
+} from '../../../../packages/sandbox/src/docker/profile.ts'
 import type { GateConfig } from '../config.ts'
 import { startGate } from '../start-gate.ts'
 import { type EngineRelay, startEngineRelay } from './engine-relay.ts'
@@ -33,6 +39,7 @@ export type GateWorld = {
   readonly engine: Docker
   makeAnchor(profile: PodProfile): Promise<string>
   makeSandbox(profile: PodProfile, anchorId: string): Promise<string>
+  makeService(profile: PodProfile, anchorId: string, service: PodService): Promise<string>
   /** A container that somebody else made, past the gate, removed at the end. */
   makeForeign(name: string, labels: Readonly<Record<string, string>>): Promise<string>
   stop(): Promise<void>
@@ -53,7 +60,7 @@ export async function startGateWorld(env: Readonly<Record<string, string>> = {})
   const gate = new Docker({ socketPath })
   const engine = new Docker({ socketPath: ENGINE_SOCKET })
   const foreign: string[] = []
-  const make = async (profile: PodProfile, role: 'anchor' | 'sandbox', body: object) => {
+  const make = async (profile: PodProfile, role: PodPartRole, body: object) => {
     const _query = { name: podPartName(config.instance, profile.podId, role) }
     const container = await gate.createContainer({ _query, _body: body } as Docker.ContainerCreateOptions)
     await container.start()
@@ -67,6 +74,8 @@ export async function startGateWorld(env: Readonly<Record<string, string>> = {})
     engine,
     makeAnchor: (profile) => make(profile, 'anchor', anchorBody(profile)),
     makeSandbox: (profile, anchorId) => make(profile, 'sandbox', sandboxBody(profile, anchorId)),
+    makeService: (profile, anchorId, service) =>
+      make(profile, `service-${service.name}`, serviceBody(profile, anchorId, service)),
     async makeForeign(name, labels) {
       const HostConfig = { NetworkMode: 'none' }
       const container = await engine.createContainer({
