@@ -20,6 +20,8 @@ export type ToolAnswer = {
   readonly detail?: string
   /** Files the call changed. */
   readonly changed?: readonly string[]
+  /** What is left of the answer once its text was left out, for the record. */
+  readonly line?: string
 }
 
 /**

@@ -1,10 +1,13 @@
-import { type Exchange, exchangeBytes, withoutThinking } from './exchange.ts'
+import { type Exchange, withoutThinking } from './exchange.ts'
 import { recordOf, withStubs } from './record-turns.ts'
 
 /** Of the room, the part that the newest turns may fill as they are; the rest is for stubs and the record. */
 const WHOLE_SHARE = 0.5
 /** Of the room, the part that the record of turns that left may fill; its oldest lines go first. */
 const RECORD_SHARE = 0.25
+
+/** Bytes of everything in an exchange that the model reads. */
+export type SizeOf = (exchange: Exchange) => number
 
 export type Compacted = {
   readonly exchanges: readonly Exchange[]
@@ -26,14 +29,15 @@ export function compactExchanges(
   exchanges: readonly Exchange[],
   record: readonly string[],
   roomBytes: number,
+  sizeOf: SizeOf,
 ): Compacted {
   const bare = exchanges.map((exchange) => ({ ...withoutThinking(exchange), notes: [] }))
-  const newest = newestWithin(bare, roomBytes * WHOLE_SHARE)
+  const newest = newestWithin(bare, roomBytes * WHOLE_SHARE, sizeOf)
   const kept = [
     ...bare.slice(0, bare.length - newest.length).map(withStubs),
-    ...(newest.length > 1 ? newest : newest.map((exchange) => cutToFit(exchange, roomBytes * WHOLE_SHARE))),
+    ...(newest.length > 1 ? newest : newest.map((exchange) => cutToFit(exchange, roomBytes * WHOLE_SHARE, sizeOf))),
   ]
-  const sizes = kept.map(exchangeBytes)
+  const sizes = kept.map(sizeOf)
   const lines = [...record]
   let total = sum(sizes)
   let recorded = 0
@@ -52,18 +56,18 @@ export function compactExchanges(
 }
 
 /** The newest exchanges that fit, the very newest in any case. */
-function newestWithin(exchanges: readonly Exchange[], maxBytes: number): readonly Exchange[] {
+function newestWithin(exchanges: readonly Exchange[], maxBytes: number, sizeOf: SizeOf): readonly Exchange[] {
   let bytes = 0
   const first = exchanges.findLastIndex((exchange) => {
-    bytes += exchangeBytes(exchange)
+    bytes += sizeOf(exchange)
     return bytes > maxBytes
   })
   return exchanges.slice(Math.min(first + 1, exchanges.length - 1))
 }
 
 /** The newest turn is what the model works on: its results are shortened evenly, the longest first, no more than needed. */
-function cutToFit(exchange: Exchange, maxBytes: number): Exchange {
-  const rest = exchangeBytes({ ...exchange, answers: [] })
+function cutToFit(exchange: Exchange, maxBytes: number, sizeOf: SizeOf): Exchange {
+  const rest = sizeOf({ ...exchange, answers: exchange.answers.map((answer) => ({ ...answer, text: '' })) })
   const maxEach = evenLimit(
     exchange.answers.map(({ text }) => Buffer.byteLength(text)),
     maxBytes - rest,

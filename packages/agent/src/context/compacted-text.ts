@@ -24,7 +24,7 @@ export function compactedText(turns: RecordedTurns): string {
   }
   const left = [
     ...(lastTurn > 0 ? [`Turns 1 to ${lastTurn} are no longer in it, only a record of them.`] : []),
-    ...(stubbedTurns > 0 ? [`Of the results of the next ${stubbedTurns} turns only one line each is left.`] : []),
+    ...(stubbedTurns > 0 ? [`Of the results of its ${stubbedTurns} oldest turns only one line each is left.`] : []),
   ]
   return renderPrompt('compacted', {
     what: left.join(' '),

@@ -81,6 +81,8 @@ export function createConversation(input: ConversationInput): Conversation {
     messages = [opening, ...exchanges.flatMap((exchange) => [exchange.reply, answerMessage(protocol, exchange)])]
     bytes = messages.reduce((sum, message) => sum + byteLengthOf(message), input.fixedBytes)
   }
+  const bytesOfExchange = (exchange: Exchange) =>
+    byteLengthOf(exchange.reply) + byteLengthOf(answerMessage(protocol, exchange))
   const size = () => sizer.sizeOf(bytes)
   const tokensPerByte = () => size().likely / bytes
   /** What a compaction makes of the conversation, in tokens, where its head has this many bytes. */
@@ -139,7 +141,8 @@ export function createConversation(input: ConversationInput): Conversation {
       const allFiles = [...new Set([...files, ...otherFiles])]
       const bareHead = protocol.answer([], headTexts(allFiles, { record: [], lastTurn: 0, stubbedTurns: 0 }))
       const bareHeadBytes = input.fixedBytes + byteLengthOf(bareHead)
-      const compacted = compactExchanges(exchanges, record, compactTo(bareHeadBytes) / tokensPerByte() - bareHeadBytes)
+      const roomBytes = compactTo(bareHeadBytes) / tokensPerByte() - bareHeadBytes
+      const compacted = compactExchanges(exchanges, record, roomBytes, bytesOfExchange)
       const lastTurn = exchanges[compacted.recorded - 1]?.turn ?? lastRecordedTurn
       exchanges = [...compacted.exchanges]
       rebuild(headTexts(allFiles, { record: compacted.record, lastTurn, stubbedTurns: compacted.stubbed }))

@@ -1,4 +1,3 @@
-import { byteLengthOf } from '../estimate-tokens.ts'
 import type { ModelMessage } from '../model-client.ts'
 import type { AgentNote } from '../ports.ts'
 import type { ToolAnswer, ToolProtocol } from '../tool-protocol.ts'
@@ -17,12 +16,6 @@ export type Exchange = {
 /** The user message of an exchange. */
 export function answerMessage(protocol: ToolProtocol, exchange: Omit<Exchange, 'turn' | 'reply'>): ModelMessage {
   return protocol.answer(exchange.answers, [...exchange.texts, ...exchange.notes.map((note) => note.text)])
-}
-
-/** Bytes of everything in an exchange that the model reads. */
-export function exchangeBytes({ reply, answers, texts, notes }: Exchange): number {
-  const said = [...answers, ...notes].map(({ text }) => text).concat(texts)
-  return said.reduce((sum, text) => sum + Buffer.byteLength(text), byteLengthOf(reply))
 }
 
 /**

@@ -16,7 +16,8 @@ export function withStubs(exchange: Exchange): Exchange {
 
 function stubOf(answer: ToolAnswer): ToolAnswer {
   if (Buffer.byteLength(answer.text) <= SHORT_RESULT_BYTES) return answer
-  return { ...answer, text: `[result left out to save room: ${answerLine(answer)}]` }
+  const line = answerLine(answer)
+  return { ...answer, line, text: `[result left out to save room: ${line}]` }
 }
 
 /** What is kept of a turn that leaves the conversation: the agent's words shortened, and each call in one line. */
@@ -29,7 +30,8 @@ export function recordOf({ turn, reply, answers }: Exchange): string {
 }
 
 /** A result's own text stays out, but for the ending that DevBot wrote: it may come from anywhere. */
-function answerLine({ call, detail, isError, text }: ToolAnswer): string {
+function answerLine({ call, detail, isError, text, line }: ToolAnswer): string {
+  if (line !== undefined) return line
   const about = [call.name, ...(detail === undefined || detail === '' ? [] : [detail])].join(' ')
   const ending = ENDING.exec(text.slice(-400))?.[1] ?? (isError ? 'error' : 'ok')
   return `${oneLine(about, 200)} -> ${ending}, ${Buffer.byteLength(text)} bytes`

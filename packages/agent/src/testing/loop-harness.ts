@@ -143,7 +143,17 @@ export function conversationProblem(messages: readonly ModelMessage[]): string |
     if (message.content.length === 0) return `message ${index} is empty`
     if (message.content.some((block) => block.type === 'text' && block.text.trim() === ''))
       return `message ${index} has an empty text`
+    const firstText = message.content.findIndex((block) => block.type !== 'tool_result')
+    if (firstText >= 0 && message.content.slice(firstText).some((block) => block.type === 'tool_result'))
+      return `message ${index} has a result behind a text`
+    const asked = index === 0 ? [] : (messages[index - 1]?.content ?? [])
+    const stray = message.content.find(
+      (block) =>
+        block.type === 'tool_result' && !asked.some((call) => call.type === 'tool_use' && call.id === block.toolUseId),
+    )
+    if (stray !== undefined) return `message ${index} answers a call that the message before does not have`
     if (message.role !== 'assistant') continue
+    if (index === messages.length - 1) return 'the conversation ends with an assistant message'
     const ids = message.content.flatMap((block) => (block.type === 'tool_use' ? [block.id] : []))
     if (ids.some((id) => seen.has(id)) || new Set(ids).size < ids.length) return `message ${index} repeats an id`
     for (const id of ids) seen.add(id)
