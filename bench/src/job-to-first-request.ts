@@ -159,23 +159,23 @@ async function timeBareFetch(store: RepositoryStore): Promise<number> {
   return (await timed(() => store.fetchBranch(BRANCH))).tookMs
 }
 
-/** What the worker asks of the store before the first request (prepare, test command, first message), one by one. */
+/** What the worker asks of the store before the first request (prepare, rules, first message), one by one; it asks the last four beside each other. */
 async function timeParts(store: RepositoryStore): Promise<Readonly<Record<string, number>>> {
   const fetch = await timed(() => store.fetchBranch(BRANCH))
   const asked = await timed(() => store.remoteHead(BRANCH))
   const tree = await timed(() => store.treeOf(fetch.value))
-  const manifest = await timed(() => store.readFile(tree.value, 'package.json', 256 * 1024))
+  const files = await timed(() =>
+    store.readFiles(tree.value, ['.devbot.yml', 'AGENTS.md', 'CLAUDE.md', 'package.json', 'Makefile'], 256 * 1024),
+  )
   const list = await timed(() => store.listTree(tree.value))
   const subjects = await timed(() => store.recentSubjects(fetch.value, 8))
-  const instructions = await timed(() => store.readFile(tree.value, 'AGENTS.md', 32 * 1024))
   return {
     'fetch of an unchanged base': fetch.tookMs,
     'ls-remote instead': asked.tookMs,
     'tree id': tree.tookMs,
-    'package.json': manifest.tookMs,
+    'policy, instructions, manifests': files.tookMs,
     'whole file list': list.tookMs,
     'recent subjects': subjects.tookMs,
-    'AGENTS.md': instructions.tookMs,
   }
 }
 

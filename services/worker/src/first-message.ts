@@ -5,7 +5,6 @@ import type { RunRules } from './policy/run-rules.ts'
 import { describePaths } from './repository-overview.ts'
 import type { Source } from './stages/prepare.ts'
 
-const RECENT_COMMITS = 8
 /** Diff of the branch that a revise run starts with; the agent reads the rest in the files. */
 const MAX_DIFF_BYTES = 100 * 1024
 /** Protected globs that are named; the rest are in the policy that the agent can read. */
@@ -20,15 +19,14 @@ export type MessageInput = {
 }
 
 /** The first message of an implement run, from what the bare store knows: no sandbox is needed for it. */
-export async function implementPrompt({ text, source, delimiter }: MessageInput): Promise<string> {
+export function implementPrompt({ text, source, delimiter }: MessageInput): string {
   const { rules, base } = source
   const { plan } = rules
-  const subjects = await source.store.recentSubjects(source.startCommitId, RECENT_COMMITS)
   return implementMessage({
     delimiter,
     planText: text,
     title: plan.title,
-    overview: `${describePaths(base.paths, plan.workdir)}\n\nNewest commits:\n${subjects.join('\n')}`,
+    overview: `${describePaths(base.paths, plan.workdir)}\n\nNewest commits:\n${base.subjects.join('\n')}`,
     testCommand: rules.test?.command,
     acceptance: plan.acceptance,
     instructions: instructionsFor(base, plan.workdir),

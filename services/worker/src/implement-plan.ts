@@ -34,7 +34,7 @@ export async function implementPlan(deps: WorkerDeps, owned: OwnedTask): Promise
       model: basis.rules.model,
       source: fetching,
       test: basis.rules.test,
-      firstMessage: await implementPrompt({ text, source: basis, delimiter }),
+      firstMessage: implementPrompt({ text, source: basis, delimiter }),
       delimiter,
       items: [],
     })

@@ -40,16 +40,11 @@ export async function prepareImplement(
   assertWorkable(facts)
   const baseBranch = plan.base ?? facts.defaultBranch
   const sourceAt = async (baseCommitId: ObjectId): Promise<Source> => {
-    const startTreeId = await store.treeOf(baseCommitId)
-    return {
-      facts,
-      store,
-      baseBranch,
-      baseCommitId,
-      startCommitId: baseCommitId,
-      startTreeId,
-      ...(await readRules(deps.settings, { store, plan, baseBranch, treeId: startTreeId })),
-    }
+    const [startTreeId, said] = await Promise.all([
+      store.treeOf(baseCommitId),
+      readRules(deps.settings, { store, plan, baseBranch, commitId: baseCommitId }),
+    ])
+    return { facts, store, baseBranch, baseCommitId, startCommitId: baseCommitId, startTreeId, ...said }
   }
   const knownId = await store.knownHead(baseBranch)
   const known = knownId === undefined ? undefined : await sourceAt(knownId).catch(notYetValid)
@@ -94,20 +89,12 @@ export async function prepareRevise(
   const { baseBranch } = pull
   const baseHeadId = await store.fetchBranch(baseBranch)
   const startCommitId = await store.fetchBranch(owned.task.branch)
-  const [mergeBaseId, startTreeId, baseHeadTreeId] = await Promise.all([
+  const [mergeBaseId, startTreeId, said] = await Promise.all([
     store.mergeBase(baseHeadId, startCommitId),
     store.treeOf(startCommitId),
-    store.treeOf(baseHeadId),
+    readRules(deps.settings, { store, plan, baseBranch, commitId: baseHeadId }),
   ])
-  return {
-    facts,
-    store,
-    baseBranch,
-    baseCommitId: mergeBaseId ?? baseHeadId,
-    startCommitId,
-    startTreeId,
-    ...(await readRules(deps.settings, { store, plan, baseBranch, treeId: baseHeadTreeId })),
-  }
+  return { facts, store, baseBranch, baseCommitId: mergeBaseId ?? baseHeadId, startCommitId, startTreeId, ...said }
 }
 
 async function readRules(
@@ -116,14 +103,14 @@ async function readRules(
     readonly store: RepositoryStore
     readonly plan: Plan
     readonly baseBranch: string
-    readonly treeId: ObjectId
+    readonly commitId: ObjectId
   },
 ): Promise<Pick<Source, 'base' | 'rules'>> {
-  const { store, plan, baseBranch, treeId } = at
-  const read = await readBaseFiles(store, treeId, plan.workdir)
+  const { store, plan, baseBranch, commitId } = at
+  const read = await readBaseFiles(store, commitId, plan.workdir)
   const found = readPolicy(read, baseBranch)
   const workdir = workdirFor(plan, found.policy)
-  const base = workdir === undefined || workdir === plan.workdir ? read : await lookFrom(store, treeId, read, workdir)
+  const base = workdir === undefined || workdir === plan.workdir ? read : await lookFrom(store, commitId, read, workdir)
   return { base, rules: rulesForRun(settings, plan, found, base, baseBranch) }
 }
 
