@@ -7,8 +7,8 @@ const MAX_CHARACTERS = 4_800
  */
 export function describePaths(paths: readonly string[], workdir?: string, maxCharacters = MAX_CHARACTERS): string {
   const files = `${paths.length} ${paths.length === 1 ? 'file' : 'files'}`
-  const all = paths.map(visible)
-  if (all.reduce((sum, path) => sum + path.length + 1, 0) <= maxCharacters) return [...all, `(${files})`].join('\n')
+  const characters = paths.reduce((sum, path) => sum + path.length + 1, 0)
+  if (characters <= maxCharacters) return [...paths.map(visible), `(${files})`].join('\n')
   const root = treeOf(paths)
   const opened = openFolders(root, workdir, maxCharacters)
   return [...linesOf(root, '', opened), `(${files})`].join('\n')
