@@ -63,13 +63,18 @@ export function offerFor(tool: {
   return { name: tool.name, description: tool.description, inputSchema: jsonSchemaFor(tool.input) }
 }
 
-/** The JSON schema of an input, without what only costs tokens: the dialect and the bounds every integer has. */
+/** Longer texts than this are bounded too, but no reply comes near: their bounds only cost tokens. */
+const TELLING_LENGTH = 300
+
+/** The JSON schema of an input, without what only costs tokens: the dialect, and bounds that nothing reaches. */
 function jsonSchemaFor(schema: z.ZodType): ToolOffer['inputSchema'] {
   const { $schema: _dialect, ...rest } = z.toJSONSchema(schema, {
     io: 'input',
     override: ({ jsonSchema }) => {
       if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum
       if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum
+      if (jsonSchema.minLength === 1) delete jsonSchema.minLength
+      if (jsonSchema.maxLength !== undefined && jsonSchema.maxLength > TELLING_LENGTH) delete jsonSchema.maxLength
     },
   })
   if (rest.type !== 'object') {

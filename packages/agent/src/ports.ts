@@ -1,13 +1,15 @@
-import type { ExecOptions, ExecResult, FeedbackDecision, Finish, Limit } from '@devbot/contracts'
+import type { BackgroundCommand, ExecResult, FeedbackDecision, Finish, Limit, ShellOptions } from '@devbot/contracts'
 import type { CompactionFacts } from './context/conversation.ts'
 import type { ModelMessage } from './model-client.ts'
 
 /** What the tools need of the world: the narrow side of a sandbox. */
 export interface Workspace {
-  exec(command: string, options: ExecOptions): Promise<ExecResult>
+  exec(command: string, options: ShellOptions): Promise<ExecResult>
+  /** Starts a command that goes on beside the others. */
+  startCommand(command: string): Promise<BackgroundCommand>
   readFile(
     path: string,
-    options: { readonly maxBytes: number },
+    options: { readonly maxBytes: number; readonly fromByte?: number },
   ): Promise<
     | { readonly kind: 'file'; readonly bytes: Uint8Array; readonly totalBytes: number }
     | { readonly kind: 'missing' | 'directory' | 'not-a-file' | 'no-permission' }

@@ -44,7 +44,9 @@ export function createIgnoreRules(files: ReadonlyMap<string, Uint8Array>, budget
   }
 
   return {
+    /** A path that ends with a slash is a folder. */
     isIgnored(path: string): boolean {
+      if (path.endsWith('/')) return folderIsOut(path.slice(0, -1), foldersAbove(path.slice(0, -1)))
       const above = foldersAbove(path)
       const parent = above.at(-1)
       return (parent !== undefined && folderIsOut(parent, above.slice(0, -1))) || ruleSays(path, false)

@@ -1,8 +1,17 @@
 import { posix } from 'node:path'
 import { z } from 'zod'
-import { defineTool, type ToolOutcome } from '../agent-tool.ts'
+import { type AgentTool, defineTool, type ToolOutcome } from '../agent-tool.ts'
 import type { Workspace } from '../ports.ts'
 import { quoteForShell } from '../quote-for-shell.ts'
+import {
+  type ExcludedBy,
+  ignoreFilesAbove,
+  printIgnoreFiles,
+  type Sorted,
+  sortByRules,
+  takeIgnoreFiles,
+} from './ignore-files.ts'
+import { createGlob, plainFolders } from './match-glob.ts'
 import { count, showBytes } from './show-bytes.ts'
 import { workspacePath } from './workspace-path.ts'
 
@@ -10,82 +19,141 @@ const MAX_ENTRIES = 500
 const TIMEOUT_MS = 30_000
 /** About 50,000 paths; the rest is not looked at, and that is said. */
 const MAX_FOUND_BYTES = 4 * 1024 * 1024
+/** Names of what a directory has besides. */
+const MAX_NAMED = 20
 
-export const listTool = defineTool({
-  name: 'list',
-  description:
-    'Lists a directory, or with glob (like **/*.ts, relative to path) the files below it. Hides .git and, below the top, node_modules. At most 500 entries.',
-  input: z.strictObject({ path: workspacePath.default('.'), glob: z.string().min(1).max(500).optional() }),
-  readOnly: true,
-  detail: (input) => (input.glob === undefined ? input.path : posix.join(input.path, input.glob)),
-  async run(input, { workspace, signal }): Promise<ToolOutcome> {
-    const found = await findPaths(workspace, findCommand(input.path, input.glob), signal)
-    if (found.kind === 'error') return found
-    const { glob } = input
-    const below = found.paths.map((path) => pathBelow(path, input.path))
-    const entries = (glob === undefined ? below : below.filter((path) => matchesGlob(path, glob))).sort(byCodeUnits)
-    if (entries.length === 0) {
-      const nothing = glob === undefined ? 'the directory is empty' : `no file matches ${glob}`
-      return { kind: 'ok', text: `[${nothing}]${found.note}` }
-    }
-    const more =
-      entries.length > MAX_ENTRIES ? `\n[${count(entries.length - MAX_ENTRIES)} more; narrow path or glob]` : ''
-    return { kind: 'ok', text: `${entries.slice(0, MAX_ENTRIES).map(oneEntry).join('\n')}${more}${found.note}` }
-  },
-})
+/** Exit codes of the commands below, which find itself does not use. */
+const PROBLEMS: ReadonlyMap<number | undefined, string> = new Map([
+  [41, 'there is nothing of that name'],
+  [42, 'it is no directory'],
+  [43, 'this user may not read it'],
+])
 
-/** Paths end with NUL, because a name may hold a line feed; directories end with a slash. */
-function findCommand(path: string, glob: string | undefined): string {
-  const root = quoteForShell(`./${path}`)
+export function createListTool(excludedBy: ExcludedBy | undefined): AgentTool {
+  return defineTool({
+    name: 'list',
+    description:
+      'Lists a directory, or with glob (like **/*.ts, relative to path) the files below it. Leaves out .git, node_modules below the top and what .gitignore excludes. At most 500 entries.',
+    input: z.strictObject({ path: workspacePath.default('.'), glob: z.string().min(1).max(500).optional() }),
+    readOnly: true,
+    detail: (input) => (input.glob === undefined ? input.path : posix.join(input.path, input.glob)),
+    async run({ path, glob }, { workspace, signal }): Promise<ToolOutcome> {
+      const from = glob === undefined ? path : posix.join(path, plainFolders(glob))
+      const found = await findPaths(workspace, from, glob, signal)
+      if (found.kind === 'problem') {
+        if (found.exitCode === 41 && from !== path) return { kind: 'ok', text: `[no file matches ${glob}]` }
+        return { kind: 'error', text: `${from} cannot be listed: ${found.message}.` }
+      }
+      const wanted = glob === undefined ? found.paths : matching(found.paths, path, glob)
+      const rules = await ruleFiles(workspace, found, excludedBy, signal)
+      const sorted = sortByRules(wanted, from, rules, excludedBy)
+      return { kind: 'ok', text: listing(sorted, path, glob) + found.note }
+    },
+  })
+}
+
+/**
+ * Rule files first, then paths, ended with NUL because a name may hold a line feed; directories with a slash. The slash
+ * after the root makes find follow it when it is a link to a directory; other links are not followed.
+ */
+function findCommand(from: string, glob: string | undefined): string {
+  const root = quoteForShell(`./${from}`)
+  const checks = `[ -e ${root} ] || exit 41; [ -d ${root} ] || exit 42; [ -r ${root} ] && [ -x ${root} ] || exit 43`
+  return `${checks}\n${printIgnoreFiles(ignoreFilesAbove(from))}\nexec 2>/dev/null\n${findIn(root, from, glob)}`
+}
+
+function findIn(root: string, from: string, glob: string | undefined): string {
   if (glob === undefined) {
-    // The slash after the root makes find follow it when it is a link to a directory.
     return `find ${root}/ -mindepth 1 -maxdepth 1 -name .git -prune -o -mindepth 1 -maxdepth 1 -type d -exec printf '%s/\\0' {} + -o -mindepth 1 -maxdepth 1 -print0`
   }
-  const hidden = glob.includes('node_modules') ? '-name .git' : '\\( -name .git -o -name node_modules \\)'
+  const shown = `${from}/${glob}`.includes('node_modules')
+  const hidden = shown ? '-name .git' : '\\( -name .git -o -name node_modules \\)'
   return `find ${root}/ -mindepth 1 ${hidden} -prune -o ! -type d -print0`
 }
 
-type Found = { readonly kind: 'found'; readonly paths: readonly string[]; readonly note: string }
+type Found = {
+  readonly kind: 'found'
+  /** Relative to the workspace. */
+  readonly paths: readonly string[]
+  readonly ruleFiles: ReadonlyMap<string, Uint8Array>
+  readonly note: string
+}
+type Problem = { readonly kind: 'problem'; readonly exitCode?: number | undefined; readonly message: string }
 
 async function findPaths(
   workspace: Workspace,
-  command: string,
+  from: string,
+  glob: string | undefined,
   signal: AbortSignal,
-): Promise<Found | (ToolOutcome & { kind: 'error' })> {
-  const result = await workspace.exec(command, { timeoutMs: TIMEOUT_MS, maxOutputBytes: MAX_FOUND_BYTES, signal })
+): Promise<Found | Problem> {
+  const result = await workspace.exec(findCommand(from, glob), {
+    timeoutMs: TIMEOUT_MS,
+    maxOutputBytes: MAX_FOUND_BYTES,
+    apart: true,
+    signal,
+  })
+  const known = PROBLEMS.get(result.exitCode)
+  if (known !== undefined) return { kind: 'problem', exitCode: result.exitCode, message: known }
   const cut = result.totalOutputBytes > result.output.byteLength
   // Of a cut output only the head is one piece.
-  const bytes = cut ? result.output.subarray(0, Math.floor(MAX_FOUND_BYTES / 2)) : result.output
-  const text = new TextDecoder().decode(bytes)
-  const end = text.lastIndexOf('\0')
-  const paths = end < 0 ? [] : text.slice(0, end).split('\0')
-  if (result.exitCode !== 0 && paths.length === 0) {
-    const said = showBytes(bytes).trim().slice(0, 1_000)
-    return { kind: 'error', text: said === '' ? 'The listing did not finish in time; narrow path.' : said }
-  }
-  const note =
-    cut || result.exitCode !== 0
-      ? '\n[not complete: there are more files than were looked at, or some could not be read]'
-      : ''
-  return { kind: 'found', paths, note }
+  const { files, rest } = takeIgnoreFiles(cut ? result.output.subarray(0, MAX_FOUND_BYTES / 2) : result.output)
+  const end = rest.lastIndexOf(0)
+  const paths = end < 0 ? [] : new TextDecoder().decode(rest.subarray(0, end)).split('\0').map(plainPath)
+  if (result.exitCode === undefined && paths.length === 0)
+    return { kind: 'problem', message: 'it took too long; narrow path' }
+  // find says 1 for what it could not read.
+  if ((result.exitCode ?? 0) > 1 && paths.length === 0)
+    return { kind: 'problem', message: `its find ended with exit code ${result.exitCode}` }
+  const complete = !cut && result.exitCode === 0
+  const note = complete ? '' : '\n[not complete: there is more than was looked at, or some could not be read]'
+  return { kind: 'found', paths, ruleFiles: files, note }
 }
 
-/** `././src//a.ts` below `src` is `a.ts`. */
-function pathBelow(path: string, root: string): string {
-  const full = path.replace(/^(?:\.\/+)+/, '').replace(/\/{2,}/g, '/')
-  const prefix = root === '.' ? '' : `${root}/`
-  return full.startsWith(prefix) ? full.slice(prefix.length) : full
+/** The rule files above what was found, and those among it. */
+async function ruleFiles(workspace: Workspace, found: Found, excludedBy: ExcludedBy | undefined, signal: AbortSignal) {
+  const more = found.paths.filter((path) => /(^|\/)\.gitignore$/.test(path) && !found.ruleFiles.has(path))
+  if (excludedBy === undefined || more.length === 0) return found.ruleFiles
+  const options = { timeoutMs: TIMEOUT_MS, maxOutputBytes: MAX_FOUND_BYTES, apart: true, signal }
+  const result = await workspace.exec(printIgnoreFiles(more), options)
+  return new Map([...found.ruleFiles, ...takeIgnoreFiles(result.output).files])
 }
 
-/** A pattern without a slash looks at names everywhere, as in .gitignore. */
-function matchesGlob(path: string, glob: string): boolean {
-  const pattern = glob.replace(/^\.\//, '')
-  return posix.matchesGlob(path, pattern.includes('/') ? pattern : `**/${pattern}`)
+/** `././src//a.ts` is `src/a.ts`. */
+function plainPath(path: string): string {
+  return path.replace(/^(?:\.\/+)+/, '').replace(/\/{2,}/g, '/')
 }
 
-/** A name with a line feed must not look like two. */
+function below(path: string, root: string): string {
+  return root !== '.' && path.startsWith(`${root}/`) ? path.slice(root.length + 1) : path
+}
+
+function matching(paths: readonly string[], root: string, glob: string): readonly string[] {
+  const matches = createGlob(glob)
+  return paths.filter((path) => matches(below(path, root)))
+}
+
+function listing({ kept, excluded, gaveUp }: Sorted, root: string, glob: string | undefined): string {
+  const nothing = glob === undefined ? 'the directory is empty' : `no file matches ${glob}`
+  const entries = kept.map((path) => below(path, root)).sort(byCodeUnits)
+  const lines = entries.slice(0, MAX_ENTRIES).map(oneEntry)
+  if (entries.length > MAX_ENTRIES) lines.push(`[${count(entries.length - MAX_ENTRIES)} more; narrow path or glob]`)
+  if (entries.length === 0 && excluded.length === 0) lines.push(`[${nothing}]`)
+  if (excluded.length > 0) lines.push(excludedNote(excluded.map((path) => below(path, root)).sort(byCodeUnits), glob))
+  if (gaveUp) lines.push('[.gitignore was not followed: its patterns take too long]')
+  return lines.join('\n')
+}
+
+function excludedNote(paths: readonly string[], glob: string | undefined): string {
+  if (glob !== undefined) return `[${count(paths.length)} more that match are excluded by .gitignore]`
+  const more = paths.length > MAX_NAMED ? ` and ${count(paths.length - MAX_NAMED)} more` : ''
+  return `[excluded by .gitignore: ${paths.slice(0, MAX_NAMED).map(oneEntry).join(', ')}${more}]`
+}
+
+/** A name with a line feed must not look like two. One that is no UTF-8 cannot be given to a tool. */
 function oneEntry(path: string): string {
-  return /[\n\r]/.test(path) ? JSON.stringify(path) : showBytes(new TextEncoder().encode(path))
+  if (/[\n\r]/.test(path)) return JSON.stringify(path)
+  const note = path.includes('\ufffd') ? ' [the name is not UTF-8: use the shell, with a pattern]' : ''
+  return `${showBytes(new TextEncoder().encode(path))}${note}`
 }
 
 function byCodeUnits(a: string, b: string): number {

@@ -1,11 +1,16 @@
+import { posix } from 'node:path'
 import type { ExecResult } from '@devbot/contracts'
 import { z } from 'zod'
-import { defineTool, type ToolOutcome } from '../agent-tool.ts'
+import { type AgentTool, defineTool, type ToolOutcome } from '../agent-tool.ts'
+import type { Workspace } from '../ports.ts'
 import { quoteForShell } from '../quote-for-shell.ts'
+import { type ExcludedBy, ignoreFilesAbove, printIgnoreFiles, sortByRules, takeIgnoreFiles } from './ignore-files.ts'
 import { count, showText } from './show-bytes.ts'
 import { workspacePath } from './workspace-path.ts'
 
 const MAX_MATCHES = 200
+/** Without ripgrep, what .gitignore excludes is taken out of so many. */
+const MAX_RAW_MATCHES = 2_000
 const MAX_LINE_CHARACTERS = 300
 const TIMEOUT_MS = 60_000
 /** What is shown, about 6,000 tokens. */
@@ -20,45 +25,84 @@ type SearchInput = {
   readonly ignore_case: boolean
 }
 
-export const searchTool = defineTool({
-  name: 'search',
-  description:
-    'Finds lines that match an extended regular expression, as path:line:text. At most 200 matches or 24 KB. Leaves out .git and node_modules.',
-  input: z.strictObject({
-    pattern: z
-      .string()
-      .min(1)
-      .max(1_000)
-      .refine((text) => !/[\0\n]/.test(text), 'expected one line'),
-    path: workspacePath.default('.'),
-    glob: z
-      .string()
-      .min(1)
-      .max(500)
-      .refine((text) => !/[\0\n]/.test(text), 'expected one line')
-      .optional()
-      .describe('file names, like *.ts'),
-    ignore_case: z.boolean().default(false),
-  }),
-  readOnly: true,
-  detail: (input) => `${input.pattern} in ${input.path}`,
-  async run(input, { workspace, signal }) {
-    const result = await workspace.exec(searchCommand(input), {
-      timeoutMs: TIMEOUT_MS,
-      maxOutputBytes: MAX_OUTPUT_BYTES,
-      signal,
-    })
-    return searchOutcome(result)
-  },
-})
+export function createSearchTool(excludedBy: ExcludedBy | undefined): AgentTool {
+  return defineTool({
+    name: 'search',
+    description:
+      'Finds lines that match an extended regular expression, as path:line:text. At most 200 matches or 24 KB. Leaves out .git, node_modules and what .gitignore excludes, unless path is in there.',
+    input: z.strictObject({
+      pattern: z
+        .string()
+        .min(1)
+        .max(1_000)
+        .refine((text) => !/[\0\n]/.test(text), 'expected one line'),
+      path: workspacePath.default('.'),
+      glob: z
+        .string()
+        .min(1)
+        .max(500)
+        .refine((text) => !/[\0\n]/.test(text), 'expected one line')
+        .optional()
+        .describe('file names, like *.ts'),
+      ignore_case: z.boolean().default(false),
+    }),
+    readOnly: true,
+    detail: (input) => `${input.pattern} in ${input.path}`,
+    async run(input, { workspace, signal }): Promise<ToolOutcome> {
+      const result = await workspace.exec(searchCommand(input), {
+        timeoutMs: TIMEOUT_MS,
+        maxOutputBytes: MAX_OUTPUT_BYTES,
+        apart: true,
+        signal,
+      })
+      if (result.exitCode === NOTHING_THERE)
+        return { kind: 'error', text: `There is nothing of the name ${input.path}.` }
+      if (result.timedOut || result.aborted) {
+        return { kind: 'error', text: `The search did not finish in ${TIMEOUT_MS / 1000} s; narrow path or glob.` }
+      }
+      const { lines, cut } = linesOf(result)
+      if (lines[0] !== BY_GREP) return searchOutcome(lines, cut)
+      // find goes through a folder in no order that means something.
+      const inOrder = lines.slice(1).sort((a, b) => (pathOf(a) < pathOf(b) ? -1 : pathOf(a) > pathOf(b) ? 1 : 0))
+      const kept = await withoutExcluded(inOrder, { workspace, signal, path: input.path, excludedBy })
+      return searchOutcome(kept, cut || lines.length > MAX_RAW_MATCHES)
+    },
+  })
+}
+
+const NOTHING_THERE = 41
+/** The first line where ripgrep is missing, and with it whoever follows .gitignore. No match looks like it. */
+const BY_GREP = '[grep]'
 
 /**
  * One command for both worlds: ripgrep where it is, else find and grep with the options that busybox has too. Output
  * ends after one line more than is shown, so that a flood is neither made nor carried.
  */
 function searchCommand(input: SearchInput): string {
-  const search = `if command -v rg >/dev/null 2>&1; then ${ripgrep(input)}; else ${grep(input)}; fi`
-  return `{ ${search}; } 2>&1 | head -n ${MAX_MATCHES + 1}`
+  const check = `[ -e ${quoteForShell(`./${input.path}`)} ] || exit ${NOTHING_THERE}`
+  const byRipgrep = `{ ${ripgrep(input)}; } 2>&1 | head -n ${MAX_MATCHES + 1}`
+  const byGrep = `{ echo '${BY_GREP}'; ${grep(input)}; } 2>&1 | head -n ${MAX_RAW_MATCHES + 1}`
+  return `${check}\nif command -v rg >/dev/null 2>&1; then ${byRipgrep}; else ${byGrep}; fi`
+}
+
+async function withoutExcluded(
+  lines: readonly string[],
+  where: {
+    readonly workspace: Workspace
+    readonly signal: AbortSignal
+    readonly path: string
+    readonly excludedBy: ExcludedBy | undefined
+  },
+): Promise<readonly string[]> {
+  const { workspace, signal, path, excludedBy } = where
+  if (excludedBy === undefined || lines.length === 0) return lines
+  const folders = new Set(lines.map((line) => posix.dirname(pathOf(line))))
+  const names = new Set([path, ...folders].flatMap(ignoreFilesAbove))
+  const options = { timeoutMs: TIMEOUT_MS, maxOutputBytes: MAX_OUTPUT_BYTES, apart: true, signal }
+  const { files } = takeIgnoreFiles((await workspace.exec(printIgnoreFiles([...names]), options)).output)
+  const { excluded } = sortByRules([...new Set(lines.map(pathOf))], path, files, excludedBy)
+  const out = new Set(excluded)
+  return lines.filter((line) => !out.has(pathOf(line)))
 }
 
 function ripgrep({ pattern, path, glob, ignore_case }: SearchInput): string {
@@ -70,6 +114,7 @@ function ripgrep({ pattern, path, glob, ignore_case }: SearchInput): string {
     '--color',
     'never',
     '--hidden',
+    '--no-require-git',
     '--sort',
     'path',
   ]
@@ -83,7 +128,9 @@ function ripgrep({ pattern, path, glob, ignore_case }: SearchInput): string {
 function grep({ pattern, path, glob, ignore_case }: SearchInput): string {
   const name = glob === undefined ? '' : ` ${nameTest(glob)}`
   const options = `-n -I -H -E${ignore_case ? ' -i' : ''}`
-  return `find ${quoteForShell(`./${path}`)} \\( -name .git -o -name node_modules \\) -prune -o -type f${name} -exec grep ${options} -e ${quoteForShell(pattern)} -- {} +`
+  // As a folder's own dot the root has no name, so that one called node_modules can be searched.
+  const root = quoteForShell(`./${path}`)
+  return `p=${root}; [ -d "$p" ] && p=$p/.; find "$p" \\( -name .git -o -name node_modules \\) -prune -o -type f${name} -exec grep ${options} -e ${quoteForShell(pattern)} -- {} +`
 }
 
 /** find's -path lets a star cross slashes, which is what two stars mean. */
@@ -92,11 +139,7 @@ function nameTest(glob: string): string {
   return `-path ${quoteForShell(`*/${glob.replace(/^\.?\//, '').replaceAll('**/', '*')}`)}`
 }
 
-function searchOutcome(result: ExecResult): ToolOutcome {
-  if (result.timedOut || result.aborted) {
-    return { kind: 'error', text: `The search did not finish in ${TIMEOUT_MS / 1000} s; narrow path or glob.` }
-  }
-  const { lines, cut } = linesOf(result)
+function searchOutcome(lines: readonly string[], cut: boolean): ToolOutcome {
   if (lines.length === 0 && !cut) return { kind: 'ok', text: '[no match]' }
   const shown: string[] = []
   let characters = 0
@@ -122,8 +165,18 @@ function linesOf({ output, totalOutputBytes }: ExecResult): {
   return { lines: lines.filter((line) => line !== '' && !line.includes('\0')).map(showText), cut }
 }
 
+/** The path of a match; of another line (a complaint of grep's) the whole. */
+function pathOf(line: string): string {
+  return withoutDots(line).replace(/:\d+:.*$/s, '')
+}
+
+/** `././src//./a.ts` is `src/a.ts`. */
+function withoutDots(line: string): string {
+  return line.replace(/^\.\/+(?:\.\/+)*/, '').replace(/^([^:]*?)\/(?:\.?\/)+/, '$1/')
+}
+
 function shortLine(line: string): string {
-  const text = line.replace(/^\.\/+(?:\.\/+)*/, '')
+  const text = withoutDots(line)
   if (text.length <= MAX_LINE_CHARACTERS) return text
   return `${text.slice(0, MAX_LINE_CHARACTERS).toWellFormed()} [${count(text.length - MAX_LINE_CHARACTERS)} more characters]`
 }

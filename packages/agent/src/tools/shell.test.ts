@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { shellOutcome, shellTool, shownOutput } from './shell.ts'
+import { createJobTable } from './job-table.ts'
+import { createShellTool, shellOutcome, shownOutput } from './shell.ts'
 
 const result = (text: string, more: object = {}) => {
   const output = new TextEncoder().encode(text)
@@ -34,6 +35,8 @@ describe('shownOutput', () => {
   it('says where the middle is missing, how much, and how to see it', () => {
     const shown = shownOutput({ output: new TextEncoder().encode('headtail'), totalOutputBytes: 100_008 })
     expect(shown).toMatch(/^head\n\[100,000 of 100,008 bytes left out here; to see them, .*sed -n.*\]\ntail$/)
+    const kept = { output: new TextEncoder().encode('headtail'), totalOutputBytes: 100_008, outputPath: '/scratch/7' }
+    expect(shownOutput(kept)).toMatch(/left out here; the whole is in \/scratch\/7 until/)
   })
 
   it('drops terminal colours and control characters and spells out hidden ones', () => {
@@ -48,7 +51,7 @@ describe('shownOutput', () => {
 
 describe('shellTool', () => {
   it.each([[601], [0], ['120']])('refuses the timeout %j and says what is expected', (timeout_s) => {
-    expect(shellTool.prepare({ command: 'ls', timeout_s })).toMatchObject({
+    expect(createShellTool(createJobTable()).prepare({ command: 'ls', timeout_s })).toMatchObject({
       kind: 'invalid',
       message: expect.stringMatching(/timeout_s/),
     })

@@ -15,9 +15,14 @@ export type FileText =
     }
   | { readonly kind: 'problem'; readonly message: string }
 
-/** Reads a text file up to a size; what it cannot give is said in words for the model. */
-export async function readTextFile(workspace: Workspace, path: string, maxBytes: number): Promise<FileText> {
-  const file = await workspace.readFile(path, { maxBytes })
+/** Reads a text file up to a size, from a byte on; what it cannot give is said in words for the model. */
+export async function readTextFile(
+  workspace: Workspace,
+  path: string,
+  maxBytes: number,
+  fromByte = 0,
+): Promise<FileText> {
+  const file = await workspace.readFile(path, { maxBytes, fromByte })
   if (file.kind !== 'file') return { kind: 'problem', message: problemFor(file.kind, path) }
   if (file.bytes.subarray(0, BINARY_PROBE_BYTES).includes(0)) {
     return {
@@ -25,7 +30,7 @@ export async function readTextFile(workspace: Workspace, path: string, maxBytes:
       message: `${path} is a binary file of ${file.totalBytes} bytes. Use the shell to inspect it.`,
     }
   }
-  const partial = file.totalBytes > file.bytes.byteLength
+  const partial = file.totalBytes > fromByte + file.bytes.byteLength
   const bytes = partial ? wholeCharacters(file.bytes) : file.bytes
   const exact = isUtf8(bytes)
   const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes)
@@ -39,7 +44,7 @@ function problemFor(kind: 'missing' | 'directory' | 'not-a-file' | 'no-permissio
     case 'directory':
       return `${path} is a directory. Use list to see what is in it.`
     case 'not-a-file':
-      return `${path} is neither a file nor a directory.`
+      return `${path} is neither a file nor a directory but a pipe, socket or device.`
     case 'no-permission':
       return `${path} may not be read by this user.`
   }

@@ -14,6 +14,7 @@ import {
   type Workspace,
 } from '@devbot/agent'
 import { foldInbox, type Plan, type RunKind } from '@devbot/contracts'
+import { excludedBy } from '@devbot/git'
 import type { TurnEntry } from '@devbot/queue'
 import type { WorkerDeps } from '../deps.ts'
 import { editedPlanNote } from '../first-message.ts'
@@ -46,7 +47,7 @@ export async function runAgentStage(
   const { ending } = await runAgent({
     model: deps.modelFor(input.model, (change) => noteSwitch(deps, owned, log, change)),
     ...protocolFor(deps, input),
-    tools: createTools(input.kind),
+    tools: createTools(input.kind, { excludedBy }),
     workspace: input.workspace,
     systemPrompt: systemPromptFor({ runKind: input.kind, delimiter: input.delimiter }),
     firstMessage: input.firstMessage,
