@@ -12,7 +12,7 @@ export type ContainerSandboxes = {
   readonly stop: () => Promise<void>
 }
 
-const SHARED_SETTINGS = /^(SANDBOX_|GATE_|LOG_LEVEL$|OPS_PORT$)/
+const SHARED_SETTINGS = /^(SANDBOX_|SERVICE_|GATE_|IMAGES_ALLOWED$|EGRESS_FROM_POLICY$|LOG_LEVEL$|OPS_PORT$)/
 
 /**
  * Starts docker-gate and, where sandboxes have a way out, the egress-proxy. `env` is the stack's:

@@ -9,6 +9,8 @@ import type { Work } from './work-with-agent.ts'
 export type OpeningWorkspace = AsyncDisposable & {
   /** The sandbox once tree and setup are in it; throws what went wrong with that. */
   readonly sandbox: () => Promise<Sandbox>
+  /** Resolves as soon as the sandbox is made, its side services ready, and nothing brought in; throws why it was not. */
+  readonly made: () => Promise<unknown>
 }
 
 /** Starts to make the agent sandbox at once and hands it out when it is ready. Disposing waits for it and removes it. */
@@ -21,21 +23,26 @@ export function openWorkspace(
   let made: Sandbox | undefined
   const stop = new AbortController()
   const signal = AbortSignal.any([owned.signal, stop.signal])
-  const opening = (async () => {
+  const making = (async () => {
     const [{ store, startTreeId }] = await Promise.all([work.source(), work.ready()])
     const treeBytes = await store.treeBytes(startTreeId)
     const spec = sandboxSpec(deps, owned, { purpose: 'agent', runId: log.run.id, treeBytes })
     made = await deps.sandboxes.create(spec, signal)
-    await made.importTree(store.exportTree(startTreeId))
+    return { sandbox: made, tree: store.exportTree(startTreeId) }
+  })()
+  const opening = (async () => {
+    const { sandbox, tree } = await making
+    await sandbox.importTree(tree)
     // Before setup: what that installs would make a first commit of hundreds of megabytes.
-    await initThrowawayRepository(made, { signal })
-    await work.setup.inAgentSandbox(made, signal)
-    return made
+    await initThrowawayRepository(sandbox, { signal })
+    await work.setup.inAgentSandbox(sandbox, signal)
+    return sandbox
   })()
   // Whoever needs the sandbox gets the error; nobody may ask for it in a run that ends early.
   opening.catch(() => undefined).finally(work.setup.agentSettled)
   return {
     sandbox: () => opening,
+    made: () => making,
     [Symbol.asyncDispose]: async () => {
       stop.abort(stopReason('task-may-have-ended', 'the run has ended'))
       await opening.catch(() => undefined)

@@ -1,6 +1,6 @@
 import { DevBotError, type ErrorCategory } from '@devbot/contracts'
 import { describe, expect, it } from 'vitest'
-import { needsPerson, sandboxEnding } from './sandbox-ending.ts'
+import { isServiceFailure, needsPerson, sandboxEnding } from './sandbox-ending.ts'
 
 const errorOf = (code: string, category: ErrorCategory = 'sandbox', details: Readonly<Record<string, boolean>> = {}) =>
   new DevBotError({ category, code, message: `what happened: ${code}`, details })
@@ -43,8 +43,20 @@ describe('sandboxEnding', () => {
 })
 
 describe('needsPerson', () => {
-  it.each(['sandbox-tool-missing', 'sandbox-runtime-unknown'])('asks for a person at once for %s', (code) => {
+  it.each([
+    'sandbox-tool-missing',
+    'sandbox-runtime-unknown',
+    'image-not-allowed',
+    'image-has-volumes',
+    'service-port-taken',
+    'egress-entry-invalid',
+  ])('asks for a person at once for %s', (code) => {
     expect(needsPerson(errorOf(code), 1)).toBe(true)
+  })
+
+  it.each(['service-ended', 'service-not-ready', 'service-not-started'])('tries once more after %s', (code) => {
+    expect([1, 2].map((attempts) => needsPerson(errorOf(code), attempts))).toEqual([false, true])
+    expect(isServiceFailure(errorOf(code))).toBe(true)
   })
 
   it('asks for a person when sandboxes were lost five times in a row', () => {

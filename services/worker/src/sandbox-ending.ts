@@ -28,10 +28,25 @@ export function endingReason(outcome: RunOutcome): string {
   return 'reason' in outcome ? outcome.reason : outcome.kind
 }
 
+/** A side service that did not come up, by the error of the sandbox that was to be made. */
+export function isServiceFailure(error: unknown): boolean {
+  return error instanceof DevBotError && SERVICE_FAILURES.includes(error.code)
+}
+
 /** Attempts in a row that may lose their sandbox: each may have asked the model many times before. */
 const MAX_SANDBOX_ATTEMPTS = 5
-/** Found out only when a sandbox is made, and the same every time: the image or the settings have to be changed. */
-const NEVER_PASSING: readonly string[] = ['sandbox-tool-missing', 'sandbox-runtime-unknown']
+/** Found out only when a sandbox is made, and the same every time: the image, the settings or the policy have to be changed. */
+const NEVER_PASSING: readonly string[] = [
+  'sandbox-tool-missing',
+  'sandbox-runtime-unknown',
+  'image-not-allowed',
+  'image-has-volumes',
+  'service-port-taken',
+  'egress-entry-invalid',
+]
+const SERVICE_FAILURES: readonly string[] = ['service-ended', 'service-not-ready', 'service-not-started']
+/** Once more, for the machine may have been busy; then it is the service. */
+const MAX_SERVICE_ATTEMPTS = 2
 /** Another process of ours that is away; an engine that is away says so by `details.passing`. */
 const WAITED_FOR: readonly string[] = ['egress-unavailable']
 
@@ -42,6 +57,7 @@ const WAITED_FOR: readonly string[] = ['egress-unavailable']
 export function needsPerson(error: DevBotError, failedAttempts: number): boolean {
   if (error.category !== 'sandbox') return false
   if (NEVER_PASSING.includes(error.code)) return true
+  if (isServiceFailure(error)) return failedAttempts >= MAX_SERVICE_ATTEMPTS
   const passes = error.details.passing === true || WAITED_FOR.includes(error.code)
   return !passes && failedAttempts >= MAX_SANDBOX_ATTEMPTS
 }

@@ -1,5 +1,5 @@
 import { DevBotError } from '@devbot/contracts'
-import type { SandboxDriver } from '@devbot/sandbox'
+import type { Sandbox, SandboxDriver } from '@devbot/sandbox'
 import { describe, expect, it } from 'vitest'
 import { watchSandboxes } from './watch-sandboxes.ts'
 
@@ -52,6 +52,27 @@ describe('watchSandboxes', () => {
     driver.next = errorOf('sandbox', 'there is no image acme:1')
     expect(await triesOf(watched.prepare(undefined, { image: 'acme:1' }))).toBe(driver.next)
     expect([watched.problem(), watched.areReady()]).toEqual([undefined, true])
+  })
+
+  it('has tried an image with its services once a sandbox of it was made, until one fails', async () => {
+    const driver = driverWith()
+    const made = async () => {
+      await driver.reap()
+      return {} as Sandbox
+    }
+    const watched = watchSandboxes({ ...driver, create: made })
+    const limits = { memoryBytes: 1, diskBytes: 1, cpus: 1, processes: 1, maxMinutes: 1 }
+    const spec = { purpose: 'agent', instance: 'i', taskId: 't', runId: 'r', epoch: 1, limits } as const
+    const own = { image: 'acme:1' }
+    expect([watched.areTried({}), watched.areTried(own)]).toEqual([true, false])
+    await watched.create({ ...spec, ...own })
+    expect([watched.areTried(own), watched.areTried({ image: 'acme:2' })]).toEqual([true, false])
+    driver.next = errorOf('cancelled', 'no longer wanted')
+    await triesOf(watched.create({ ...spec, ...own }))
+    expect(watched.areTried(own)).toBe(true)
+    driver.next = errorOf('sandbox', 'the side service db has ended')
+    await triesOf(watched.create({ ...spec, ...own }))
+    expect(watched.areTried(own)).toBe(false)
   })
 
   it('does not take a stopped run, a ledger that is away, or one sandbox for the engine', async () => {

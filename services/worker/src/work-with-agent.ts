@@ -72,6 +72,8 @@ export async function workWithAgent(given: WorkerDeps, owned: OwnedTask, log: Ru
     sandbox: workspace.sandbox,
   })
 
+  if (!given.sandboxes.areTried(work.rules.sandbox)) await log.stage('prepare', workspace.made, 'the sandbox')
+
   const ending = await log
     .stage('agent', () =>
       runAgentStage(deps, owned, log, { ...work, workspace: workspace.sandbox, judgeFinish: judge.verdict }),

@@ -12,7 +12,7 @@ import type { Sandbox } from '@devbot/sandbox'
 import type { TestInventory } from '@devbot/test-results'
 import type { WorkerDeps } from '../deps.ts'
 import type { OwnedTask } from '../own-task.ts'
-import { endingReason, sandboxEnding } from '../sandbox-ending.ts'
+import { endingReason, isServiceFailure, sandboxEnding } from '../sandbox-ending.ts'
 import type { RunSetup } from '../setup/run-setup.ts'
 import { headAndTail } from '../verification/head-and-tail.ts'
 import { takeInventory } from '../verification/take-inventory.ts'
@@ -90,15 +90,21 @@ async function runAll(deps: WorkerDeps, owned: OwnedTask, input: CheckInput): Pr
     }
     return runs
   } catch (error) {
-    const ending = signal.aborted ? undefined : sandboxEnding(error)
-    if (ending === undefined) throw error
+    const output = signal.aborted ? undefined : outputFor(error)
+    if (output === undefined) throw error
     const end = { timedOut: false, durationMs: Math.round(performance.now() - startedMs) }
-    const output = `The sandbox of this test run was ended: ${endingReason(ending)}`
     return [
       ...runs,
       ...commands.slice(runs.length).map(({ line }) => ({ check: { command: line, ...end, output, treeId } })),
     ]
   }
+}
+
+/** What is told in place of output, when nothing could run for a reason that is a result. */
+function outputFor(error: unknown): string | undefined {
+  const ending = sandboxEnding(error)
+  if (ending !== undefined) return `The sandbox of this test run was ended: ${endingReason(ending)}`
+  return error instanceof DevBotError && isServiceFailure(error) ? `Nothing was run: ${error.message}` : undefined
 }
 
 async function prepareSandbox(
@@ -110,7 +116,14 @@ async function prepareSandbox(
   await using kept = await setup.keptFor(treeId, signal)
   const spec = sandboxSpec(deps, owned, { purpose: 'check', runId, treeBytes })
   await using made = new AsyncDisposableStack()
-  const sandbox = made.use(await deps.sandboxes.create(spec, signal))
+  const create = () => deps.sandboxes.create(spec, signal)
+  const sandbox = made.use(
+    await create().catch((error: unknown) => {
+      // Once more: on a busy machine a service may have been slow.
+      if (!isServiceFailure(error)) throw error
+      return create()
+    }),
+  )
   if (kept !== undefined) say(`setup ${await setup.fromKept(sandbox, kept, treeId)}`)
   await sandbox.importTree(store.exportTree(treeId))
   const result =
