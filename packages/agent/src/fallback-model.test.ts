@@ -53,7 +53,8 @@ describe('createFallbackModel', () => {
       expect([first.asked.length, second.asked.length]).toEqual([1, 2])
       expect(switches).toEqual([{ from: 'first', to: 'second', code }])
       expect(model.model).toBe('second')
-      expect(failed.map(({ usage }) => usage?.model)).toEqual(['first'])
+      // Told as tried again, so that whoever pays sets money aside for the second model's reply.
+      expect(failed).toMatchObject([{ code, retryInMs: 0, usage: { model: 'first' } }])
     },
   )
 
@@ -66,8 +67,9 @@ describe('createFallbackModel', () => {
     'model-not-found',
   ])('does not hide %s behind the second model', async (code) => {
     const second = scripted('second', [])
-    const { ask, switches } = pair(scripted('first', [failure(code)]), second)
+    const { ask, switches, failed } = pair(scripted('first', [failure(code)]), second)
     await expect(ask()).rejects.toMatchObject({ code })
+    expect(failed[0]).not.toHaveProperty('retryInMs')
     expect([second.asked.length, switches.length]).toEqual([0, 0])
   })
 

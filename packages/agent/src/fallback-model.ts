@@ -36,7 +36,7 @@ export function createFallbackModel(
     async ask(request) {
       if (current === second) return askSecond(request)
       try {
-        return await first.ask(countedFor(first.model, request))
+        return await first.ask(countedFor(first.model, request, (code) => UNAVAILABLE.has(code)))
       } catch (error) {
         if (!(error instanceof DevBotError) || !UNAVAILABLE.has(error.code) || request.signal.aborted) throw error
         current = second
@@ -53,13 +53,24 @@ function signed(reply: ModelReply, model: string): ModelReply {
   return { ...reply, content, usage: { ...reply.usage, model } }
 }
 
-/** What a failed attempt used was paid for at the price of the model that was asked, whichever is asked by then. */
-function countedFor(model: string, request: ModelRequest): ModelRequest {
-  const { onFailedAttempt } = request
+/**
+ * What a failed attempt used was paid for at the price of the model that was asked, whichever is asked by then. A last
+ * attempt that another model follows is told as one that is tried again.
+ */
+function countedFor(
+  model: string,
+  request: ModelRequest,
+  goesOn: (code: string) => boolean = () => false,
+): ModelRequest {
+  const { onFailedAttempt, signal } = request
   if (onFailedAttempt === undefined) return request
   return {
     ...request,
     onFailedAttempt: ({ usage, ...attempt }) =>
-      onFailedAttempt(usage === undefined ? attempt : { ...attempt, usage: { ...usage, model } }),
+      onFailedAttempt({
+        ...(goesOn(attempt.code) && !signal.aborted ? { retryInMs: 0 } : {}),
+        ...attempt,
+        ...(usage === undefined ? {} : { usage: { ...usage, model } }),
+      }),
   }
 }

@@ -2,12 +2,14 @@ import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import {
+  type Environment,
   integerVariable,
   listVariable,
   loadConfig,
   optionalSecretVariable,
   optionalVariable,
   readVariable,
+  type Secret,
   sharedVariables,
   type Variable,
   variable,
@@ -44,6 +46,15 @@ export function loadPlanConfig(env = process.env) {
   return loadConfig(env, { plansDirectory: sharedVariables.plansDirectory })
 }
 
+/** As the worker reads them: in capital letters, else in small ones. */
+function eitherCase<T>(name: string, read: (env: Environment, name: string) => T): Variable<T> {
+  return { name, read: (env) => read({ ...env, [name]: isSet(env[name]) ? env[name] : env[name.toLowerCase()] }, name) }
+}
+
+function proxySetting(name: string): Variable<Secret | undefined> {
+  return eitherCase(name, optionalSecretVariable(name, { expected: 'expected http://host:port' }).read)
+}
+
 /** Everything `doctor` looks at, one setting at a time, so that one bad setting does not hide the next. */
 export const doctorSettings = {
   repository: sharedVariables.repository,
@@ -60,7 +71,15 @@ export const doctorSettings = {
     minLength: 8,
     expected: "expected the model provider's API key",
   }),
+  anthropicAuthToken: optionalSecretVariable('ANTHROPIC_AUTH_TOKEN', {
+    minLength: 8,
+    expected: "expected the gateway's token",
+  }),
   anthropicBaseUrl: variable('ANTHROPIC_BASE_URL', httpUrl, 'https://api.anthropic.com'),
+  anthropicHeaders: optionalSecretVariable('ANTHROPIC_CUSTOM_HEADERS', { expected: 'expected lines Name: value' }),
+  httpsProxy: proxySetting('HTTPS_PROXY'),
+  httpProxy: proxySetting('HTTP_PROXY'),
+  noProxy: eitherCase('NO_PROXY', (env, name) => env[name]),
   githubToken: optionalSecretVariable('GITHUB_TOKEN', { minLength: 8, expected: 'expected a GitHub token' }),
   githubAppId: optionalVariable('GITHUB_APP_ID', z.string().regex(/^\d{1,12}$/, "expected the app's number")),
   githubAppPrivateKey: optionalSecretVariable('GITHUB_APP_PRIVATE_KEY', {
