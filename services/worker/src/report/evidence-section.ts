@@ -15,15 +15,16 @@ const MAX_NAMED = 10
 const MAX_LISTED_CONCERNS = 50
 const MAX_NAME_CHARACTERS = 160
 
+/** Each kind in the words of the table, and in short. */
 const ROWS = [
-  ['fixed', 'failed before, pass now'],
-  ['passed', 'pass'],
-  ['regressed', 'passed before, fail now'],
-  ['alreadyBroken', 'failed before, fail now'],
-  ['newFailing', 'fail now, not known before'],
-  ['skipped', 'skipped'],
-  ['newlySkipped', 'of them, ran before'],
-  ['gone', 'there before, gone now'],
+  ['fixed', 'failed before, pass now', 'fixed'],
+  ['passed', 'pass', 'passed'],
+  ['regressed', 'passed before, fail now', 'regressed'],
+  ['alreadyBroken', 'failed before, fail now', 'already broken'],
+  ['newFailing', 'fail now, not known before', 'newly failing'],
+  ['skipped', 'skipped', 'skipped'],
+  ['newlySkipped', 'skipped now, ran before', 'newly skipped'],
+  ['gone', 'there before, gone now', 'gone'],
 ] as const
 
 /** The run whose evidence, concerns and criteria speak of the tree that was delivered last; else the newest that has some. */
@@ -36,9 +37,9 @@ export function examinedRun(runs: readonly RunRecord[]): RunRecord | undefined {
 /** One sentence on single tests: what there is of each kind. */
 export function evidenceSentence(evidence: TestEvidence): string {
   const { counts } = evidence
-  const parts = ROWS.flatMap(([kind, words]) => {
-    const shown = kind === 'newFailing' && !evidence.compared ? 'fail' : words
-    return counts[kind] === 0 ? [] : [`${counts[kind]} ${kind === 'fixed' ? 'fixed' : shown}`]
+  const parts = ROWS.flatMap(([kind, , words]) => {
+    const shown = kind === 'newFailing' && !evidence.compared ? 'failing' : words
+    return counts[kind] === 0 ? [] : [`${counts[kind]} ${shown}`]
   })
   const base = evidence.compared ? '' : '; there is no list of the base to compare with'
   return `${parts.length === 0 ? 'none' : parts.join(', ')} (by the output of ${evidence.runner}${base})`
@@ -70,7 +71,7 @@ export function brokenTests(evidence: TestEvidence | undefined): readonly string
 export function acceptanceTable(results: readonly AcceptanceResult[] | undefined): string | undefined {
   if (results === undefined || results.length === 0) return undefined
   const rows = results.map(({ criterion, command, before, after }) => {
-    const ends = command === undefined ? '- | -' : `${endWords(before)} | ${endWords(after)}`
+    const ends = command === undefined ? '- | -' : `${endWords(before, MET)} | ${endWords(after, MET)}`
     return `| ${publishableLine(criterion)} | ${command === undefined ? 'no command' : inCell(command)} | ${ends} |`
   })
   return `| criterion | command | before | after |\n| --- | --- | --- | --- |\n${rows.join('\n')}`
@@ -85,7 +86,7 @@ export function acceptanceSentence(results: readonly AcceptanceResult[] | undefi
 }
 
 export function lintSentence({ command, before, after }: LintResult): string {
-  return `${inCell(command)}: before ${endWords(before)}, after ${endWords(after)}`
+  return `${inCell(command)}: before ${endWords(before, PASSED)}, after ${endWords(after, PASSED)}`
 }
 
 const CONCERN_WORDS: Readonly<Record<Concern['kind'], string>> = {
@@ -109,10 +110,13 @@ export function concernList(concerns: readonly Concern[] | undefined): string | 
   return [...lines, ...more].join('\n')
 }
 
-function endWords(end: CommandEnd | undefined): string {
+const MET = ['met', 'not met'] as const
+const PASSED = ['passed', 'failed'] as const
+
+function endWords(end: CommandEnd | undefined, [good, bad]: readonly [string, string]): string {
   if (end === undefined) return 'not run'
   const how = end.timedOut ? 'out of time' : end.exitCode === undefined ? 'no end' : `exit code ${end.exitCode}`
-  return `${commandSucceeded(end) ? 'met' : 'not met'} (${how}, ${seconds(end.durationMs)})`.replace('|', '\\|')
+  return `${commandSucceeded(end) ? good : bad} (${how}, ${seconds(end.durationMs)})`
 }
 
 function namesCell(names: readonly string[], count: number): string {
