@@ -31,6 +31,7 @@ export function parsePolicy(content: Uint8Array): ParsedPolicy {
   let policy: Policy = {}
   const found = problems.map(asPolicyProblem)
   for (const entry of entries) {
+    if (found.length >= MAX_PROBLEMS) break
     const read = readEntry(entry)
     if (read.ok) policy = { ...policy, ...read.policy }
     else found.push(...read.problems)
