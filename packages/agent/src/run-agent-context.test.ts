@@ -1,6 +1,6 @@
 import type { ExecResult } from '@devbot/contracts'
 import { describe, expect, it } from 'vitest'
-import type { ModelRequest } from './model-client.ts'
+import type { ModelMessage, ModelRequest } from './model-client.ts'
 import { implementMessage } from './prompt-messages.ts'
 import { CLAIM, createPurse, DELIMITER, EMPTY_WORKSPACE, runScript, WIDE_LIMITS } from './testing/loop-harness.ts'
 import { text, toolUse } from './testing/scripted-model.ts'
@@ -19,11 +19,12 @@ const FIRST = implementMessage({
 const LIMITS = { ...WIDE_LIMITS, maxTurns: 1_000, maxCostMicroUsd: 1e9, maxCostPerDayMicroUsd: 1e9 }
 
 /** All that a request says, in one text. */
-const allTexts = (request: ModelRequest) =>
-  request.messages
-    .flatMap(({ content }) => content)
-    .map((block) => ('text' in block ? block.text : 'thinking' in block ? block.thinking : JSON.stringify(block)))
-    .join('\n')
+const allTexts = (request: ModelRequest) => request.messages.flatMap(({ content }) => content.map(textOf)).join('\n')
+
+function textOf(block: ModelMessage['content'][number]): string {
+  if (block.type === 'text' || block.type === 'tool_result') return block.text
+  return block.type === 'thinking' ? block.thinking : JSON.stringify(block)
+}
 
 /** A workspace whose commands print so many bytes, other ones each time, capped as a sandbox caps them. */
 function talkative(bytes: number) {

@@ -97,3 +97,24 @@ describe('loadWorkerConfig: what a policy may and a change may not', () => {
     expect(message).toContain('EGRESS_FROM_POLICY: malformed; expected true or false')
   })
 })
+
+describe('loadWorkerConfig: ceilings', () => {
+  it('has generous defaults, and takes the window from the model unless told otherwise', () => {
+    expect(loadWorkerConfig(REQUIRED)).toMatchObject({
+      maxRoundsPerDay: 100,
+      maxTokens: 50_000_000,
+      contextTokens: undefined,
+    })
+    expect(loadWorkerConfig({ ...REQUIRED, CONTEXT_TOKENS: '32000' }).contextTokens).toBe(32_000)
+  })
+
+  it.each([
+    ['MAX_ROUNDS_PER_DAY', '0'],
+    ['MAX_TOKENS', '9999'],
+    ['MAX_TOKENS', '1e6'],
+    ['CONTEXT_TOKENS', '7999'],
+    ['CONTEXT_TOKENS', '200k'],
+  ])('names a bad %s (%s) and what was expected', (name, value) => {
+    expect(messageOf({ [name]: value })).toMatch(new RegExp(`${name}: malformed; expected a whole number`))
+  })
+})

@@ -10,6 +10,7 @@ import { settleRules } from './policy/settle-rules.ts'
 import { recordStatus } from './record-status.ts'
 import { withRunLog } from './run-log.ts'
 import { planOf, prepareImplement } from './stages/prepare.ts'
+import { putOffToTomorrow } from './until-tomorrow.ts'
 import { workWithAgent } from './work-with-agent.ts'
 
 /**
@@ -50,7 +51,7 @@ export async function implementPlan(deps: WorkerDeps, owned: OwnedTask): Promise
       await announcePublication(deps, owned, log, { source, change: end.change, outcome: { kind: 'finished' } })
     } else if (end.change?.changed === true) {
       await announcePublication(deps, owned, log, { source, change: end.change, outcome: end.outcome })
-    } else {
+    } else if (!(await putOffToTomorrow(deps, owned, log, end.outcome))) {
       await log.end(end.outcome)
       const lost = end.change === undefined ? 'what it had changed was not kept' : 'nothing had been changed'
       await owned.save(endTask(owned.task, 'given-up', `${end.reason}; ${lost}`, deps.now()))

@@ -5,7 +5,7 @@ import type { OwnedTask } from './own-task.ts'
 import { recordStatus } from './record-status.ts'
 import { reviseFromFeedback } from './revise-from-feedback.ts'
 import { untilSandboxes } from './until-sandboxes.ts'
-import { untilTomorrow } from './until-tomorrow.ts'
+import { untilRoundAllowed, untilTomorrow } from './until-tomorrow.ts'
 
 /**
  * Looks at the pull request as GitHub has it now, whatever webhooks said or did not say: it may have ended, and people
@@ -42,7 +42,8 @@ export async function reviewPullRequest(
       await recordStatus(owned)
       return 'go-on'
     }
-    const later = (await untilTomorrow(deps)) ?? (await untilSandboxes(deps, owned))
+    const later =
+      (await untilTomorrow(deps)) ?? (await untilSandboxes(deps, owned)) ?? (await untilRoundAllowed(deps, owned))
     // Closes and merges are looked for all the while.
     if (later !== undefined)
       return { ...later, dueAtMs: Math.min(later.dueAtMs, deps.now() + deps.settings.reconcileMs) }

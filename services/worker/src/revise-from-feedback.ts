@@ -13,6 +13,7 @@ import { recordStatus } from './record-status.ts'
 import { deliveredVerification } from './report/facts.ts'
 import { withRunLog } from './run-log.ts'
 import { planOf, prepareRevise } from './stages/prepare.ts'
+import { putOffToTomorrow } from './until-tomorrow.ts'
 import { workWithAgent } from './work-with-agent.ts'
 
 /**
@@ -65,7 +66,7 @@ export async function reviseFromFeedback(
       deps.log.info({ taskId: owned.task.id, round, commitId }, 'the round is done')
     } else if (end.change?.changed === true) {
       await announcePublication(deps, owned, log, { source, change: end.change, outcome: end.outcome })
-    } else {
+    } else if (!(await putOffToTomorrow(deps, owned, log, end.outcome))) {
       await log.end(end.outcome)
       await owned.save(holdTask(owned.task, end.reason))
       await recordStatus(owned)

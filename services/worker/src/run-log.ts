@@ -171,6 +171,6 @@ async function addToTask(deps: Pick<WorkerDeps, 'ledger'>, owned: OwnedTask): Pr
     ...owned.task,
     turns: sum((run) => run.turns),
     costMicroUsd: sum((run) => run.costMicroUsd),
-    workMs: sum((run) => (run.endedAtMs ?? run.startedAtMs) - run.startedAtMs),
+    workMs: sum((run) => (run.endedAtMs === undefined ? (run.activeMs ?? 0) : run.endedAtMs - run.startedAtMs)),
   })
 }
