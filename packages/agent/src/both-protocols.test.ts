@@ -54,7 +54,7 @@ describe.each([
     const workspace = async () => ({
       ...EMPTY_WORKSPACE,
       exec: async (command: string, options: ExecOptions) => {
-        did.push(command.startsWith('find') ? 'list' : command)
+        did.push(command.includes('find ') ? 'list' : command)
         return EMPTY_WORKSPACE.exec(command, options)
       },
       readFile: async (path: string) => {
@@ -116,7 +116,7 @@ describe.each([
       requests.flatMap(({ messages }) => messages.flatMap(({ content }) => content.map((b) => b.type))),
     )
     expect([...types].sort()).toEqual(name === 'text' ? ['text'] : ['text', 'tool_result', 'tool_use'])
-    expect(requests[0]?.tools.length).toBe(name === 'text' ? 0 : 7)
+    expect(requests[0]?.tools.length).toBe(name === 'text' ? 0 : 8)
   })
 
   it('carries out nothing of a reply that was cut off, and says so', async () => {
