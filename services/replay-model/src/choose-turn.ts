@@ -10,16 +10,20 @@ export type ChosenTurn = { readonly trajectory: string; readonly index: number; 
 /** A feedback item's id as DevBot writes it (packages/contracts, feedbackIdSchema): its presence tells a revise run. */
 const FEEDBACK_ID = /\b\d+-(?:review|inline-comment|conversation-comment)-\d+-[0-9a-f]{8}\b/
 
+/** How DevBot says in a conversation's head that turns left it (packages/agent, prompts/compacted.md). */
+const TURNS_LEFT = /^This conversation had grown too long\. Turns 1 to (\d{1,4}) are no longer in it/m
+
 /**
  * The reply recorded for this request. Which trajectory: the one whose `match` fits the first user message; which
- * turn: the number of assistant messages so far. Anything that does not fit is a refusal, never a guess.
+ * turn: the number of assistant messages so far, and of those that the conversation says were left out of it. Anything
+ * that does not fit is a refusal, never a guess.
  */
 export function chooseTurn(trajectories: readonly Trajectory[], request: MessagesRequest): ChosenTurn | Refusal {
   const opening = textOf(request.messages[0]?.content ?? '')
   const trajectory = trajectoryFor(trajectories, opening)
   if ('rule' in trajectory) return trajectory
   if (isReview(request)) return { trajectory: `${trajectory.name} (review)`, index: 0, turn: reviewTurn(trajectory) }
-  const index = request.messages.filter((message) => message.role === 'assistant').length
+  const index = Number(TURNS_LEFT.exec(opening)?.[1] ?? 0) + request.messages.filter(isReply).length
   const recorded = trajectory.turns[index] ?? (trajectory.repeatLast ? trajectory.turns.at(-1) : undefined)
   if (recorded === undefined)
     return refusal(
@@ -33,6 +37,10 @@ export function chooseTurn(trajectories: readonly Trajectory[], request: Message
   const turn = fillPlaceholders(recorded, trajectory, opening)
   if ('rule' in turn) return turn
   return callProblem(turn, request, trajectory.name) ?? { trajectory: trajectory.name, index, turn }
+}
+
+function isReply({ role }: MessagesRequest['messages'][number]): boolean {
+  return role === 'assistant'
 }
 
 function trajectoryFor(trajectories: readonly Trajectory[], opening: string): Trajectory | Refusal {
