@@ -131,7 +131,9 @@ function toolTests(place: Place): void {
       expect(await textOf('shell', { command, background: true })).toMatch(/^up\n\[job 1 \(echo up; .*\) is running\]$/)
       expect(await textOf('job', { id: 1 })).toMatch(/^\[no new output\]\n\[job 1 .* is running\]$/)
       await put('go', '')
-      await expect.poll(() => textOf('read', { path: 'go' })).toMatch(/\n\[job 1 \(.*\) ended with exit code 4\]$/)
+      await expect
+        .poll(() => textOf('read', { path: 'go' }), { timeout: 10_000 })
+        .toMatch(/\n\[job 1 \(.*\) ended with exit code 4\]$/)
       expect(await textOf('read', { path: 'go' })).not.toMatch(/job/)
       expect(await textOf('job', { id: 1 })).toMatch(/^more\n\[job 1 .* ended with exit code 4\]$/)
     })

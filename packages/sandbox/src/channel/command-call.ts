@@ -10,8 +10,8 @@ import type { BeginCall } from './tool-channel.ts'
 const MAX_COMMAND_BYTES = 256 * 1024
 /** What a shell answers for something that it cannot run. */
 const CANNOT_RUN_EXIT_CODE = 126
-/** How long the exit code may come after the end of the output: two processes tell them. */
-const EXIT_AFTER_EOF_MS = 1_000
+/** How long the exit code may come after the end of the output: two processes tell them, on a machine that may be busy. */
+const EXIT_AFTER_EOF_MS = 3_000
 /** A command that runs longer is no quick one: meanwhile the next one's shell can start. */
 const PREPARE_AFTER_MS = 20
 /** How long the end of output may come after the end of the command before it is asked for: longer than one `cat` takes. */

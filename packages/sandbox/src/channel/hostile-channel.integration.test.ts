@@ -5,7 +5,8 @@ import { createSandbox } from '../create-sandbox.ts'
 import type { SandboxEngine } from '../engine.ts'
 import { createProcessEngine } from '../process/process-engine.ts'
 import type { Sandbox } from '../sandbox.ts'
-import { generous, makeDriver, processesWith, sh, specForTests, tarOf, text } from '../testing/make-sandbox.ts'
+import { generous, makeDriver, sh, specForTests, tarOf, text } from '../testing/make-sandbox.ts'
+import { processesWith } from '../testing/own-processes.ts'
 
 const PATH = '/usr/bin:/bin'
 
@@ -77,7 +78,7 @@ describe('frames forged for a call under way', () => {
     done; printf 'exit 1 0\\neof 1\\n' >$server/fd/4; sleep 929.5`
     expect(await sandbox.exec(forge, generous)).toMatchObject({ exitCode: 0 })
     // The forged end may be heard before the shell has started what follows it.
-    await expect.poll(() => processesWith('sleep 929').length).toBe(1)
+    await expect.poll(() => processesWith('sleep 929').length, { timeout: 10_000 }).toBe(1)
     expect(await sh(sandbox, 'echo goes on')).toBe('goes on\n')
     await sandbox.exportChange({ maxFiles: 10, maxBytes: 1000 })
     expect(processesWith('sleep 929')).toEqual([])

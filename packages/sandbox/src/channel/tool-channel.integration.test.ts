@@ -6,7 +6,8 @@ import { afterAll, afterEach, beforeEach, describe, expect, it, onTestFinished }
 import { createSandbox } from '../create-sandbox.ts'
 import { createProcessEngine } from '../process/process-engine.ts'
 import type { Sandbox } from '../sandbox.ts'
-import { generous, makeDriver, processesWith, sh, specForTests, tarOf, text } from '../testing/make-sandbox.ts'
+import { generous, makeDriver, sh, specForTests, tarOf, text } from '../testing/make-sandbox.ts'
+import { processesWith } from '../testing/own-processes.ts'
 import { dockerPlaces, type Place, processPlaces } from '../testing/places.ts'
 
 const docker = await dockerPlaces(process.env.DOCKER_HOST ?? 'unix:///var/run/docker.sock')
@@ -316,23 +317,25 @@ function channelTests(place: Place): void {
       const read = await sandbox.readFile(job.outputPath, { maxBytes: 1000 })
       return read.kind === 'file' ? Buffer.from(read.bytes).toString() : read.kind
     }
-    await expect.poll(output).toMatch(/\/place\n1\n$/)
+    await expect.poll(output, { timeout: 10_000 }).toMatch(/\/place\n1\n$/)
     expect(await sh(sandbox, 'pwd; echo "$GIVEN"; touch stop')).toMatch(/\/place\n1\n$/)
     expect(await job.ended).toEqual({ exitCode: 7 })
-    await expect.poll(output).toMatch(/1\nend\n$/)
+    await expect.poll(output, { timeout: 10_000 }).toMatch(/1\nend\n$/)
     expect(await sh(sandbox, 'pwd; echo "$GIVEN"')).toMatch(/\/place\n1\n$/)
   })
 
   it('ends a command in the background with all it started, when told to and when a change is exported', async () => {
+    const patience = { timeout: 10_000 }
     await sandbox.importTree(tarOf({ a: '' }))
     const start = () => sandbox.startCommand('trap "" TERM; setsid sleep 945.5 & sleep 944.5; sleep 943.5')
     const job = await start()
-    await expect.poll(() => processesWith('sleep 94').length).toBe(2)
+    await expect.poll(() => processesWith('sleep 94').length, patience).toBe(2)
     await job.stop()
-    expect(processesWith('sleep 94')).toEqual([])
+    // Killed, but on a busy machine not gone yet.
+    await expect.poll(() => processesWith('sleep 94'), patience).toEqual([])
     expect(await job.ended).toEqual({})
     const other = await start()
-    await expect.poll(() => processesWith('sleep 94').length).toBe(2)
+    await expect.poll(() => processesWith('sleep 94').length, patience).toBe(2)
     await sandbox.exportChange({ maxFiles: 10, maxBytes: 1000 })
     expect(await other.ended).toEqual({})
     expect(processesWith('sleep 94')).toEqual([])
@@ -344,11 +347,13 @@ function channelTests(place: Place): void {
     const flood = await sandbox.startCommand('yes | head -c 40000000; echo wrote')
     expect(await flood.ended).toEqual({ exitCode: 0 })
     const size = async () => Number(await sh(sandbox, `wc -c <'${flood.outputPath}'`))
-    await expect.poll(size).toBeGreaterThan(16_000_000)
+    await expect.poll(size, { timeout: 10_000 }).toBeGreaterThan(16_000_000)
     expect(await size()).toBeLessThan(26_000_000)
     const running = await sandbox.startCommand('echo still; sleep 942.5')
     for (let count = 0; count < 6; count += 1) await (await sandbox.startCommand(`echo ${count}`)).ended
-    await expect.poll(async () => (await sandbox.readFile(flood.outputPath, { maxBytes: 1 })).kind).toBe('missing')
+    await expect
+      .poll(async () => (await sandbox.readFile(flood.outputPath, { maxBytes: 1 })).kind, { timeout: 10_000 })
+      .toBe('missing')
     expect(await sandbox.readFile(running.outputPath, { maxBytes: 10 })).toMatchObject({
       bytes: Buffer.from('still\n'),
     })

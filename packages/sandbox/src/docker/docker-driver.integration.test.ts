@@ -12,7 +12,8 @@ import {
   removeInstance,
   thingsOf,
 } from '../testing/docker-pods.ts'
-import { generous, processesWith, tarOf, text } from '../testing/make-sandbox.ts'
+import { generous, tarOf, text } from '../testing/make-sandbox.ts'
+import { processesWith } from '../testing/own-processes.ts'
 import { buildTestImage, engineAnswers, ensureTestImage, removeTestImage } from '../testing/test-images.ts'
 import { createDockerClient } from './docker-client.ts'
 import { createDockerDriver, type DockerDriverOptions } from './docker-driver.ts'

@@ -6,7 +6,8 @@ import { buffer } from 'node:stream/consumers'
 import { pack } from 'tar-stream'
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Sandbox } from '../sandbox.ts'
-import { generous, makeDriver, processesWith, sh, specForTests, tarOf, text } from '../testing/make-sandbox.ts'
+import { generous, makeDriver, sh, specForTests, tarOf, text } from '../testing/make-sandbox.ts'
+import { processesWith } from '../testing/own-processes.ts'
 import { makeShellPaths } from '../testing/shell-paths.ts'
 
 const maxBytes = 50_000_000

@@ -10,6 +10,7 @@ import { makePod } from '../docker/pod.ts'
 import { transfer } from '../run-process.ts'
 import type { Sandbox, SandboxDriver, SandboxSpec } from '../sandbox.ts'
 import { specForTests } from './make-sandbox.ts'
+import { markOwn } from './own-processes.ts'
 import { ensureTestImage, type TestImage } from './test-images.ts'
 
 const run = promisify(execFile)
@@ -98,6 +99,7 @@ export function createReusablePod(dockerHost: string, image: TestImage): Reusabl
         throw new Error(message)
       },
     })
+    markOwn(pod.sandboxId)
     return createDockerEngine({ client, pod })
   }
 

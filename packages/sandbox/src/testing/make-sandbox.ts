@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
@@ -6,6 +6,7 @@ import type { ExecResult } from '@devbot/contracts'
 import { pack } from 'tar-stream'
 import { createProcessDriver } from '../process/process-driver.ts'
 import type { Sandbox, SandboxDriver, SandboxSpec } from '../sandbox.ts'
+import { markOwn } from './own-processes.ts'
 
 export const specForTests: SandboxSpec = {
   purpose: 'agent',
@@ -19,6 +20,7 @@ export const specForTests: SandboxSpec = {
 /** A process driver in a temporary folder of its own. */
 export function makeDriver(pathEnvironment: string): { driver: SandboxDriver; root: string; remove(): void } {
   const root = mkdtempSync(join(tmpdir(), 'devbot-sandboxes-'))
+  markOwn(root)
   const driver = createProcessDriver({ rootDirectory: root, pathEnvironment, instance: 'test' })
   return { driver, root, remove: () => rmSync(root, { recursive: true, force: true }) }
 }
@@ -43,20 +45,4 @@ export function tarOf(files: Readonly<Record<string, string>>): Readable {
     tar.entry({ name, mode: name.endsWith('.sh') ? 0o755 : 0o644 }, content)
   tar.finalize()
   return Readable.from(tar)
-}
-
-/** Processes of this machine whose command line starts so, zombies left out. Linux only. */
-export function processesWith(commandLine: string): readonly number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .filter((pid) => pid !== process.pid && commandLineOf(pid).startsWith(commandLine))
-}
-
-function commandLineOf(pid: number): string {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'latin1').replaceAll('\0', ' ')
-  } catch {
-    return '' // it has ended meanwhile
-  }
 }
