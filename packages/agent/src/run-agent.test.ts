@@ -169,7 +169,7 @@ describe('runAgent', () => {
       finish(),
     ])
     const [unknown, wrongKey, wrongType] = resultTexts(run.requests[1])
-    expect(unknown).toMatch(/no such tool\. The tools are shell, read, write, edit, list, search, finish/)
+    expect(unknown).toMatch(/no such tool\. The tools are shell, read, write, edit, list, search, job, finish/)
     expect(wrongKey).toMatch(/path: .*expected string/)
     expect(wrongType).toMatch(/expected object/)
   })
