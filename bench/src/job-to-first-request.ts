@@ -1,10 +1,10 @@
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { RecordedEvent, Task } from '@devbot/contracts'
-import { REPOSITORY, type Stack, startStack } from '@devbot/demo'
+import { REPOSITORY, type Stack } from '@devbot/demo'
 import { openRepositoryStore, type RepositoryStore } from '@devbot/git'
-import { makeDataDirectory } from './processes/data-directory.ts'
-import { type ModelGate, startModelGate } from './processes/model-gate.ts'
+import { startMeasuredWorker } from './harness/measured-worker.ts'
+import { type RecordedModel, startRecordedModel } from './harness/recorded-model.ts'
 import { submitPlan, waitForEnd } from './processes/submit-task.ts'
 import { type JobWatch, watchJobs } from './processes/watch-jobs.ts'
 import type { BenchResult } from './report/figure.ts'
@@ -13,6 +13,9 @@ import { median, medianFields } from './report/statistics.ts'
 
 const RUNS = 5
 const LARGE_FILES = 5_000
+/** 42 MB in all. */
+const LARGE_FILE_BYTES = 8_400
+const LARGE_COMMITS = 400
 const LARGE_REPOSITORY = 'timespan/large'
 const BRANCH = 'main'
 /** Sweeper and heartbeats come to rest. */
@@ -36,25 +39,16 @@ type Steps = Readonly<Record<(typeof STEPS)[number], number>>
 
 /** From the job's taking to the first model request, with the repository in the store. */
 export async function measureJobToFirstRequest(): Promise<BenchResult> {
-  const gate = await startModelGate()
+  const model = await startRecordedModel([trajectory])
   try {
-    await using data = await makeDataDirectory()
-    await using stack = await startStack({
-      without: ['watcher', 'webhook-ingress'],
-      trajectories: [trajectory],
-      env: {
-        ANTHROPIC_BASE_URL: gate.url,
-        DEVBOT_DATA_DIR: data.path,
-        ALLOWED_REPOS: `${REPOSITORY},${LARGE_REPOSITORY}`,
-      },
-    })
-    gate.forwardTo(stack.model.url)
+    await using worker = await startMeasuredWorker(model, { ALLOWED_REPOS: `${REPOSITORY},${LARGE_REPOSITORY}` })
+    const { stack } = worker
     await seedLargeRepository(stack)
-    const jobs = await watchJobs(stack.redis.url, stack.env.DEVBOT_INSTANCE ?? '')
+    const jobs = await watchJobs(stack.redis.url, stack.instance)
     try {
-      const sample = await measureRepository(stack, gate, jobs, { name: 'sample repository', repository: REPOSITORY })
-      const large = await measureRepository(stack, gate, jobs, {
-        name: `${LARGE_FILES} files`,
+      const sample = await measureRepository(stack, model, jobs, { name: 'sample repository', repository: REPOSITORY })
+      const large = await measureRepository(stack, model, jobs, {
+        name: `${LARGE_FILES.toLocaleString('en')} files, ${LARGE_COMMITS} commits`,
         repository: LARGE_REPOSITORY,
       })
       return { figures: [sample.figure, large.figure], notes: [...sample.notes, ...large.notes] }
@@ -62,13 +56,13 @@ export async function measureJobToFirstRequest(): Promise<BenchResult> {
       await jobs.close()
     }
   } finally {
-    await gate.close()
+    await model.stop()
   }
 }
 
 async function measureRepository(
   stack: Stack,
-  gate: ModelGate,
+  model: RecordedModel,
   jobs: JobWatch,
   { name, repository }: { readonly name: string; readonly repository: string },
 ) {
@@ -87,7 +81,7 @@ async function measureRepository(
     await sleep(PAUSE_MS)
     bare.push(await timeBareFetch(store))
     parts.push(await timeParts(store))
-    runs.push(await timeRun(stack, gate, jobs, plan(run)))
+    runs.push(await timeRun(stack, model, jobs, plan(run)))
   }
   const steps = medianFields(runs, STEPS)
   say(`  ${name}: ${steps.request.toFixed(0)} ms, a bare fetch ${median(bare).toFixed(0)} ms`)
@@ -108,14 +102,14 @@ async function measureRepository(
 
 async function timeRun(
   stack: Stack,
-  gate: ModelGate,
+  model: RecordedModel,
   jobs: JobWatch,
   plan: Parameters<typeof submit>[1],
 ): Promise<Steps> {
-  const arrival = gate.nextRequest()
+  model.forget()
   const task = await submit(stack, plan)
-  const requestAtMs = await arrival
   await waitForEnd(stack.ledger, task)
+  const requestAtMs = performance.timeOrigin + (model.seen()[0]?.arrivedMs ?? Number.NaN)
   const events = await stack.ledger.events(task.id)
   const runAtMs = timeOf(events, (event) => event.kind === 'run-start')
   const takenAtMs = jobs.seen('active').findLast(({ atMs }) => atMs <= runAtMs)?.atMs ?? Number.NaN
@@ -191,20 +185,24 @@ function partNotes(parts: readonly Readonly<Record<string, number>>[]): string {
   return names.map((name) => `${name} ${(medians[name] ?? 0).toFixed(0)} ms`).join(', ')
 }
 
-/** Small files in folders of fifty, as source trees have them, and a manifest whose tests take no time. */
+/** Files in folders of fifty, as source trees have them, a history, and a manifest whose tests take no time. */
 async function seedLargeRepository(stack: Stack): Promise<void> {
   const files: Record<string, string> = { 'package.json': '{"name":"large","scripts":{"test":"node -e 0"}}\n' }
   for (let file = 1; file < LARGE_FILES; file++) {
-    files[`packages/part-${Math.floor(file / 50)}/src/file-${file}.ts`] =
-      `export const value${file} = ${file}\n`.repeat(60)
+    const line = `export const value${file} = ${file}\n`
+    files[`packages/part-${Math.floor(file / 50)}/src/file-${file}.ts`] = line.repeat(LARGE_FILE_BYTES / line.length)
   }
+  const changes = Array.from({ length: LARGE_COMMITS - 1 }, (_, commit) => ({
+    message: `Change part ${commit}`,
+    files: { [`packages/part-${commit % 100}/CHANGES.md`]: `Change ${commit}\n` },
+  }))
   const [owner = '', name = ''] = LARGE_REPOSITORY.split('/')
   await stack.github.seedRepository({
     owner,
     name,
     defaultBranch: BRANCH,
     visibility: 'public',
-    history: [{ message: 'Add everything', files }],
+    history: [{ message: 'Add everything', files }, ...changes],
   })
 }
 

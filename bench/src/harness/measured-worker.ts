@@ -3,12 +3,13 @@ import type { Task } from '@devbot/contracts'
 import { type Stack, startStack, waitFor } from '@devbot/demo'
 import { makeDataDirectory } from '../processes/data-directory.ts'
 import { submitPlan } from '../processes/submit-task.ts'
-import { composedEnvironment, composedNodeOptions } from '../processes/worker-as-composed.ts'
+import { composedEnvironment, composedNodeOptions, warmCompileCache } from '../processes/worker-as-composed.ts'
 import { planText } from './trajectory.ts'
 
 export type MeasuredWorker = AsyncDisposable & {
   readonly stack: Stack
-  readonly submit: (run: string) => Promise<Task>
+  /** Hands in a plan; the harness's own one when no text is given. */
+  readonly submit: (run: string, text?: string) => Promise<Task>
 }
 
 /** The real worker, its Redis and its gate, with sandboxes in containers and a model that is given. */
@@ -19,6 +20,8 @@ export async function startMeasuredWorker(
   const parts = new AsyncDisposableStack()
   try {
     const data = parts.use(await makeDataDirectory())
+    const compileCache = join(data.path, 'compile-cache')
+    await warmCompileCache(compileCache)
     const stack = parts.use(
       await startStack({
         without: ['watcher', 'webhook-ingress'],
@@ -30,18 +33,18 @@ export async function startMeasuredWorker(
           ANTHROPIC_BASE_URL: model.url,
           ANTHROPIC_API_KEY: model.apiKey,
           DEVBOT_DATA_DIR: data.path,
-          ...composedEnvironment(join(data.path, 'compile-cache')),
+          ...composedEnvironment(compileCache),
           ...env,
         },
       }),
     )
     return {
       stack,
-      submit: (run) =>
+      submit: (run, text = planText(run)) =>
         submitPlan(
           { ledger: stack.ledger, redisUrl: stack.redis.url, instance: stack.instance },
           // The suite's own time is no part of what is measured; the agent runs tests itself.
-          { name: run, text: `---\ntest: node -e 0\n---\n\n${planText(run)}` },
+          { name: run, text: `---\ntest: node -e 0\n---\n\n${text}` },
         ),
       [Symbol.asyncDispose]: () => parts.disposeAsync(),
     }
@@ -62,7 +65,7 @@ export function waitForBaseline({ ledger }: Stack, task: Task): Promise<true> {
 }
 
 /** Waits for the task's end; a task that did not come to a pull request measured something else. */
-export async function waitForPullRequest({ ledger }: Stack, task: Task): Promise<void> {
+export async function waitForPullRequest({ ledger }: Stack, task: Task, timeoutMs = 120_000): Promise<void> {
   const ended = await waitFor(
     `the task ${task.planPath} to have its pull request`,
     async () => {
@@ -71,7 +74,7 @@ export async function waitForPullRequest({ ledger }: Stack, task: Task): Promise
       const { status, endedAtMs } = details.task
       return status === 'in-review' || status === 'held' || endedAtMs !== undefined ? details.task : undefined
     },
-    { timeoutMs: 120_000, everyMs: 100, otherwise: async () => (await ledger.details(task.id))?.task },
+    { timeoutMs, everyMs: 100, otherwise: async () => (await ledger.details(task.id))?.task },
   )
   if (ended.status === 'in-review') return
   throw new Error(`expected a pull request, the task is ${ended.status}: ${ended.statusReason}`)

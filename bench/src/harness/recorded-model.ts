@@ -26,7 +26,11 @@ export type RecordedModel = {
 }
 
 /** The replayed model, with a record of every request. It answers at once but where it is told to hold. */
-export async function startRecordedModel(trajectories: readonly TrajectoryInput[]): Promise<RecordedModel> {
+export async function startRecordedModel(
+  trajectories: readonly TrajectoryInput[],
+  /** `keep: false` looks at no request, for runs whose requests would fill the memory. */
+  { keep = true }: { readonly keep?: boolean } = {},
+): Promise<RecordedModel> {
   const apiKey = `local-bench-${randomBytes(12).toString('hex')}`
   let seen: SeenRequest[] = []
   let hold: { readonly turn: number; readonly until: () => Promise<void> } | undefined
@@ -44,7 +48,7 @@ export async function startRecordedModel(trajectories: readonly TrajectoryInput[
         hold = undefined
         await until()
       }
-      seen.push({ arrivedMs, releasedMs: performance.now(), request })
+      if (keep) seen.push({ arrivedMs, releasedMs: performance.now(), request })
     },
   })
   return {

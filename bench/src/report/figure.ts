@@ -1,15 +1,21 @@
 /** One line of the result: what was measured, beside what it is compared with. */
 export type Figure = {
   readonly name: string
-  readonly unit: 'ms' | 'MB' | 'KB' | '/s'
+  readonly unit: 'ms' | 'MB' | 'KB' | '/s' | 'tokens' | '%' | ''
   readonly ours: number
   /** What the figure is seen against: measured in the same run, in the same unit. */
-  readonly baseline?: { readonly what: string; readonly value: number } | undefined
+  readonly baseline?: Baseline | undefined
+  /** More to see it against; the ratio is to `baseline`. */
+  readonly others?: readonly Baseline[] | undefined
   /** The figure to design for (DESIGN.md section 12), in the same unit. */
   readonly design?: number | undefined
+  /** The design figure is a floor, not a ceiling. */
+  readonly atLeast?: boolean | undefined
   /** Something else used the machine meanwhile: whether the figure is met stays open. */
   readonly disturbed?: boolean | undefined
 }
+
+export type Baseline = { readonly what: string; readonly value: number }
 
 export type BenchResult = {
   readonly figures: readonly Figure[]
@@ -22,7 +28,8 @@ export function ratioOf({ ours, baseline }: Figure): number | undefined {
   return baseline === undefined || baseline.value === 0 ? undefined : ours / baseline.value
 }
 
-/** Every design figure is a ceiling. Undefined where there is none, and where the measurement decides nothing. */
-export function isMet({ ours, design, disturbed }: Figure): boolean | undefined {
-  return design === undefined || disturbed === true ? undefined : ours <= design
+/** Undefined where there is none, and where the measurement decides nothing. */
+export function isMet({ ours, design, atLeast, disturbed }: Figure): boolean | undefined {
+  if (design === undefined || disturbed === true) return undefined
+  return atLeast === true ? ours >= design : ours <= design
 }

@@ -51,15 +51,21 @@ function tableOf(figures: readonly Figure[]): readonly string[] {
 }
 
 function rowOf(figure: Figure): string[] {
-  const { name, unit, ours, baseline, design } = figure
-  const value = (number: number) => `${number >= 100 ? number.toFixed(0) : number.toPrecision(3)} ${unit}`
+  const { name, unit, ours, baseline, others = [], design, atLeast } = figure
+  const value = (number: number) => `${shown(number)} ${unit}`.trimEnd()
   const met = isMet(figure)
   return [
     name,
     value(ours),
-    baseline === undefined ? '' : `${value(baseline.value)} (${baseline.what})`,
+    [...(baseline === undefined ? [] : [baseline]), ...others]
+      .map((other) => `${value(other.value)} (${other.what})`)
+      .join(', '),
     ratioOf(figure)?.toPrecision(2) ?? '',
-    design === undefined ? '' : `<= ${value(design)}`,
+    design === undefined ? '' : `${atLeast === true ? '>=' : '<='} ${value(design)}`,
     met === undefined ? (figure.disturbed === true ? '?' : '') : met ? 'yes' : 'NO',
   ]
+}
+
+function shown(number: number): string {
+  return number >= 100 || Number.isInteger(number) ? number.toFixed(0) : number.toPrecision(3)
 }
