@@ -128,10 +128,12 @@ export function createDockerDriver(options: DockerDriverOptions): SandboxDriver 
 
     async create(spec, signal) {
       assertWanted(signal)
+      const wasKnown = busyboxKept.has(imageOf(spec))
       try {
         return await make(spec, signal)
       } catch (error) {
-        if (busyboxKept.has(imageOf(spec)) || !lacksKeeper(error)) throw error
+        // Another one beside this may have learnt it meanwhile.
+        if (wasKnown || !lacksKeeper(error)) throw error
         busyboxKept.add(imageOf(spec))
         return await make(spec, signal)
       }

@@ -24,7 +24,7 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-async function startProxy(): Promise<ChildProcess> {
+async function startProxy(env: Readonly<Record<string, string>> = {}): Promise<ChildProcess> {
   const child = spawn(process.execPath, [proxyMain], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: {
@@ -32,6 +32,7 @@ async function startProxy(): Promise<ChildProcess> {
       OPS_PORT: '0',
       EGRESS_SOCKET_FOLDER: join(folder, 'pods'),
       EGRESS_CONTROL_SOCKET: controlSocket,
+      ...env,
     },
   })
   running.push(child)
@@ -62,6 +63,22 @@ async function connectThrough(path: string, target: string): Promise<string> {
 }
 
 describe('the egress client', () => {
+  it('asks for what a repository allows its own, and says what the proxy does not take', async () => {
+    await startProxy({ EGRESS_FROM_POLICY: 'true' })
+    const client = createEgressClient({ controlSocket })
+    const [{ podId, path }, other] = [newPod(), newPod()]
+    const lease = await client.open(podId, { ...owner, allow: ['own.invalid'] })
+    // Allowed, and nowhere to be found.
+    expect(await connectThrough(path, 'own.invalid:443')).toMatch(/^HTTP\/1\.1 502 /)
+    expect(await lease.refusals()).toEqual([])
+    await expect(client.open(other.podId, { ...owner, allow: ['10.0.0.1:80'] })).rejects.toMatchObject({
+      category: 'sandbox',
+      code: 'egress-entry-invalid',
+      message: expect.stringMatching(/^egress in the repository's policy: `10\.0\.0\.1:80` is no public address/),
+    })
+    await lease.close()
+  })
+
   it('opens a way out, tells what was refused, and closes it', async () => {
     await startProxy()
     const { podId, path } = newPod()

@@ -239,6 +239,14 @@ describe.skipIf(!answers)('images that a repository names (need a Docker engine)
     }
   })
 
+  it('are learnt to lack a sleep by several sandboxes at once', async () => {
+    const { driver, spec } = await make()
+    const image = await ensureTestImage(dockerHost, 'bare')
+    const made = await Promise.all([1, 2, 3].map(() => driver.create({ ...spec, image })))
+    for (const sandbox of made) await sandbox[Symbol.asyncDispose]()
+    expect(made).toHaveLength(3)
+  })
+
   const database = (image: string) => ({ services: [sideServiceSchema.parse({ name: 'db', image, port: 1 })] })
 
   it.each([
