@@ -32,6 +32,7 @@ export function createFallbackModel(
       return current.model
     },
     maxOutputTokens: Math.min(first.maxOutputTokens, second.maxOutputTokens),
+    mayAsk: [second.model],
     prices: first.prices,
     async ask(request) {
       if (current === second) return askSecond(request)

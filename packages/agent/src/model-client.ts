@@ -102,6 +102,8 @@ export interface ModelClient {
   readonly model: string
   /** Ceiling of one reply where the request sets no lower one, thinking included. */
   readonly maxOutputTokens: number
+  /** Other models that a call may go to instead; what it costs at most is what the dearest of all costs. */
+  readonly mayAsk?: readonly string[]
   /** What its calls cost; the prices DevBot knows when absent. */
   readonly prices?: PriceTable | undefined
   ask(request: ModelRequest): Promise<ModelReply>
