@@ -27,8 +27,8 @@ describe('readJunitXml', () => {
 
   it('does not read tags in comments, CDATA or values', () => {
     const xml =
-      '<testsuite><!-- <testcase name="no"/> --><testcase name="yes <testcase"><system-out><![CDATA[<failure/>]]></system-out></testcase></testsuite>'
-    expect([...(readJunitXml([xml])?.tests ?? [])]).toEqual([['yes <testcase', 'passed']])
+      '<testsuite><!-- <testcase name="no"/> --><testcase name="yes > <testcase" time="1"><system-out><![CDATA[<failure/>]]></system-out></testcase></testsuite>'
+    expect([...(readJunitXml([xml])?.tests ?? [])]).toEqual([['yes > <testcase', 'passed']])
   })
 
   it('tells what comes before the place where a file was cut', () => {

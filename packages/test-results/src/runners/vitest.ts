@@ -75,9 +75,9 @@ export function createVitestReader(): LineReader {
       const trimmed = text.trimStart()
       const status = STATUS_OF[trimmed.charAt(0)]
       const indent = indentOf(text)
-      // Where a test prints such a sign itself it stands at the margin; vitest's own lines do not.
-      if (status === undefined || trimmed.charAt(1) !== ' ' || indent === 0) return
+      if (status === undefined || trimmed.charAt(1) !== ' ') return
       const rest = trimmed.slice(2).replace(PROJECT, '')
+      // A line at the margin is none of vitest's own: a test prints it.
       const found = indent === 1 ? FILE_LINE.exec(rest) : null
       if (found?.[1] !== undefined) fileLine(found[1], Number(found[2]), status)
       else if (indent === 1 && rest.includes(' > ')) builder.add(withoutDuration(rest), status)

@@ -29,7 +29,7 @@ function testConcerns(counted: readonly Counted[]): readonly Concern[] {
   return counted.flatMap((file): readonly Concern[] => {
     const { path, before, after } = file
     const concerns: Concern[] = []
-    const moved = before === undefined ? [] : takeMoved(lostNames(before, after), arrivals, path)
+    const moved = before === undefined ? [] : takeMoved(lostNames(before, after), arrivals)
     const movedTo = new Set(moved.map(({ to }) => to))
     if (before !== undefined) {
       const lost = before.tests.length - (after?.tests.length ?? 0) - moved.length
@@ -74,12 +74,10 @@ function lostNames(one: TestSummary, other: TestSummary | undefined): readonly s
   })
 }
 
-/** Each arrival answers for one test that left. */
-function takeMoved(names: readonly string[], arrivals: Map<string, string[]>, from: string) {
+/** Each arrival answers for one test that left; a name that left a file did not arrive there. */
+function takeMoved(names: readonly string[], arrivals: Map<string, string[]>) {
   return names.flatMap((name) => {
-    const places = arrivals.get(name) ?? []
-    const index = places.findIndex((path) => path !== from)
-    const [to] = index === -1 ? [] : places.splice(index, 1)
+    const to = arrivals.get(name)?.shift()
     return to === undefined ? [] : [{ name, to }]
   })
 }
