@@ -3,6 +3,7 @@ import type { CheckResult, FeedbackItem, Plan, RunKind, RunOutcome, RunRecord } 
 import type { Sandbox } from '@devbot/sandbox'
 import { collectRefusals } from './collect-refusals.ts'
 import type { WorkerDeps } from './deps.ts'
+import { createHeadStart } from './head-start.ts'
 import { createClaimJudge } from './judge-claim.ts'
 import { once } from './once.ts'
 import { openWorkspace } from './open-workspace.ts'
@@ -61,22 +62,33 @@ export async function workWithAgent(given: WorkerDeps, owned: OwnedTask, log: Ru
     settings: { ...given.settings, maxTokens: work.rules.maxTokens },
     sandboxes: removeOrLeave(collectRefusals(wanted, log, given.log), given.log),
   }
-  const ready = once(() => readySandboxes(deps, log, owned.signal))
-  const setup = createRunSetup(deps, owned, log, { ...work, environmentId: ready })
-  const inSandboxes = { ...work, ready, setup }
+  const headStart = createHeadStart()
+  const source = headStart.after(work.source)
+  const ready = once(headStart.after(() => readySandboxes(deps, log, owned.signal)))
+  const setup = createRunSetup(deps, owned, log, { ...work, source, environmentId: ready })
+  const inSandboxes = { ...work, source, ready, setup }
   await using workspace = openWorkspace(deps, owned, log, inSandboxes)
   await using baseline = startBaseline(deps, owned, log, inSandboxes)
+  using start = headStart
   const judge = createClaimJudge(deps, owned, log, {
     ...inSandboxes,
     baseline: baseline.done,
     sandbox: workspace.sandbox,
   })
 
-  if (!given.sandboxes.areTried(work.rules.sandbox)) await log.stage('prepare', workspace.made, 'the sandbox')
+  if (!given.sandboxes.areTried(work.rules.sandbox)) {
+    start.begin()
+    await log.stage('prepare', workspace.made, 'the sandbox')
+  }
 
   const ending = await log
     .stage('agent', () =>
-      runAgentStage(deps, owned, log, { ...work, workspace: workspace.sandbox, judgeFinish: judge.verdict }),
+      runAgentStage(deps, owned, log, {
+        ...work,
+        workspace: workspace.sandbox,
+        judgeFinish: judge.verdict,
+        onTurnStart: start.begin,
+      }),
     )
     .catch(endedBySandbox)
   // Awaited here, as below: the sandbox is removed as soon as this function returns.

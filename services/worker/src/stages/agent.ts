@@ -34,6 +34,8 @@ export type AgentStageInput = {
   /** The sandbox, once it is ready; asked for before the first tool call, not before the first model request. */
   readonly workspace: () => Promise<Workspace>
   readonly judgeFinish: (claim: FinishClaim, ask: AskAside) => Promise<FinishVerdict>
+  /** Called right before each request. */
+  readonly onTurnStart: () => void
 }
 
 /** Lets the agent work until an ending. Every reply and tool result is in the ledger before the next step. */
@@ -57,7 +59,10 @@ export async function runAgentStage(
     spending: spendingOfRun(deps, owned, log),
     drainNotes: () => drainNotes(deps, owned, log, input.delimiter),
     judgeFinish: input.judgeFinish,
-    onEvent: (event) => reportEvent(deps, owned, event),
+    onEvent: (event) => {
+      if (event.kind === 'turn-start') input.onTurnStart()
+      reportEvent(deps, owned, event)
+    },
     signal,
     now: deps.now,
   })
