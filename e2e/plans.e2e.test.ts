@@ -68,7 +68,7 @@ describe('plans of every kind, on a repository whose default branch is not main'
     expect(left.pullRequest?.number).not.toBe(right.pullRequest?.number)
   })
 
-  it('opens a draft that says so when the tests stay red', async () => {
+  it('opens a draft that says so when the tests stay red, though the agent says they pass', async () => {
     await world.writePlan('red.md', '---\ntest: npm test\n---\n# Red\n\nreplay: red\n')
     const task = await world.settled('red.md', 'in-review')
     expect(task.pullRequest?.draft).toBe(true)
@@ -76,7 +76,11 @@ describe('plans of every kind, on a repository whose default branch is not main'
       .as('reviewer')
       .pulls.get({ ...repository, pull_number: task.pullRequest?.number ?? 0 })
     expect(pull.body).toMatch(/\*\*(red|still red): /)
-    expect(await world.report('red.md')).toMatch(/- After the change: failed/)
+    const notes = (await world.report('red.md')).split('## Testing Notes')[1] ?? ''
+    expect(notes).toMatch(
+      /- After the change: failed[\s\S]*\| failed before, fail now \| 1 \|[\s\S]*_The agent wrote:_\n\n> All green\./,
+    )
+    expect(notes.split('_The agent wrote:_')[0]).not.toContain('All green')
   })
 
   it('reports a rename, a delete, a binary and a non-ASCII file as git’s name-status says', async () => {
