@@ -1,6 +1,6 @@
 import { type SideService, sideServiceSchema } from '@devbot/contracts'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { inspectPart, makeDockerDriver, removeInstance, thingsOf } from '../testing/docker-pods.ts'
+import { inspectPart, makeDockerDriver, newInstance, removeInstance, thingsOf } from '../testing/docker-pods.ts'
 import { generous, sh, text } from '../testing/make-sandbox.ts'
 import { engineAnswers, ensureTestImage } from '../testing/test-images.ts'
 import { createDockerClient } from './docker-client.ts'
@@ -181,6 +181,22 @@ describe.skipIf(!answers)('side services (need a Docker engine)', () => {
       message: expect.stringContaining('way out'),
     })
     expect(await thingsOf(dockerHost, instance)).toEqual(NOTHING)
+  })
+
+  it('cannot answer in place of the way out, which is listened on before they start', async () => {
+    const volume = newInstance()
+    const client = { open: async () => ({ refusals: async () => [], close: async () => undefined }) }
+    const anchorImage = await ensureTestImage(dockerHost, 'socat')
+    const { driver, spec } = await make({ anchorImage, egress: { volume, client } })
+    const both = ['127.0.0.1', '0.0.0.0'].map((address) => `redis-server --port 3128 --bind ${address}`)
+    const services = [service({ command: shell(`${both.join('; ')}; exit 5`) })]
+    await expect(driver.create({ ...spec, services })).rejects.toMatchObject({
+      code: 'service-ended',
+      message: expect.stringMatching(
+        /exit code 5\b.*127\.0\.0\.1:3128: bind: Address already in use.*0\.0\.0\.0:3128: bind: Address already in use/s,
+      ),
+    })
+    await createDockerClient(dockerHost).removeVolume(volume)
   })
 
   it('that end later are told of where a command fails', async () => {
