@@ -92,9 +92,10 @@ describe('loadWorkerConfig: what a policy may and a change may not', () => {
   })
 
   it('names a glob that could match nothing, and a flag that is none', () => {
-    const message = messageOf({ PROTECTED_PATHS: 'a,b[c', EGRESS_FROM_POLICY: 'yes' })
+    const message = messageOf({ PROTECTED_PATHS: 'a,b[c', EGRESS_FROM_POLICY: 'yes', SELF_REVIEW: '0' })
     expect(message).toContain('PROTECTED_PATHS: malformed; expected globs')
     expect(message).toContain('EGRESS_FROM_POLICY: malformed; expected true or false')
+    expect(message).toContain('SELF_REVIEW: malformed; expected true or false')
   })
 })
 
