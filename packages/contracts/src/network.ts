@@ -24,21 +24,15 @@ export type NetworkRefusal = z.infer<typeof networkRefusalSchema>
 /** A task's or run's id, as far as the proxy cares: something harmless for its log. */
 const ownerIdSchema = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/)
 
-/** Whose connections a pod's are. */
-export const egressOwnerSchema = z.strictObject({
+/** Entries that a repository may add for its own pods. */
+const MAX_OWN_EGRESS_ENTRIES = 100
+
+/** Body of the egress-proxy's `PUT /pods/<pod id>`: whose connections the pod's are, and what else they may reach. */
+export const egressRequestSchema = z.strictObject({
   taskId: ownerIdSchema,
   runId: ownerIdSchema,
   purpose: z.enum(['agent', 'check']),
-})
-export type EgressOwner = Readonly<z.infer<typeof egressOwnerSchema>>
-
-/** Entries that a repository may add for its own pods. */
-export const MAX_OWN_EGRESS_ENTRIES = 100
-
-/** Body of the egress-proxy's `PUT /pods/<pod id>`. */
-export const egressRequestSchema = z.strictObject({
-  ...egressOwnerSchema.shape,
-  /** What this pod may reach besides EGRESS_ALLOW, in its grammar. Heard only where EGRESS_FROM_POLICY is true. */
+  /** Besides EGRESS_ALLOW, in its grammar. Heard only where EGRESS_FROM_POLICY is true. */
   allow: z.array(z.string().min(1).max(300)).max(MAX_OWN_EGRESS_ENTRIES).default([]),
 })
 export type EgressRequest = Readonly<z.infer<typeof egressRequestSchema>>
