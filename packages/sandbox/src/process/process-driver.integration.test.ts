@@ -94,6 +94,16 @@ describe('run', () => {
 })
 
 describe('createProcessDriver', () => {
+  it('refuses an image or side services of a repository, and says what to set', async () => {
+    const services = [{ name: 'db', image: 'postgres:16', port: 5432, env: {}, start_seconds: 60 }]
+    for (const images of [{ image: 'python:3' }, { services }, { image: 'python:3', services }]) {
+      const refusal = { category: 'config', message: expect.stringMatching(/asks for .*SANDBOX_DRIVER=docker/) }
+      await expect(made.driver.prepare(undefined, images)).rejects.toMatchObject(refusal)
+      await expect(made.driver.create({ ...specForTests, ...images })).rejects.toMatchObject(refusal)
+    }
+    await expect(made.driver.prepare(undefined, { services: [] })).resolves.toBeDefined()
+  })
+
   it('keeps two sandboxes apart', async () => {
     await using first = await made.driver.create(specForTests)
     await using second = await made.driver.create(specForTests)
