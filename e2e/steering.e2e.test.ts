@@ -25,6 +25,15 @@ const TRAJECTORIES = [
     turns: [write('part.txt', 'part\n'), ...Array.from({ length: 30 }, () => wait), finish('Wait long')],
   },
   {
+    name: 'dear',
+    match: 'replay: dear',
+    // Some 1,500 tokens of words with each call: about a cent and a half.
+    turns: Array.from({ length: 30 }, (_, turn) => ({
+      ...write('part.txt', `part ${turn}\n`),
+      text: `I think aloud, for the ${turn}th time. `.repeat(150),
+    })),
+  },
+  {
     name: 'silent',
     match: 'replay: silent',
     run: 'revise',
@@ -94,11 +103,14 @@ describe('people who steer, and ceilings that hold', () => {
     expect(await world.report('turns.md')).toMatch(/not verified/)
   })
 
-  it('asks no second time when the first answer has spent the plan’s budget', async () => {
-    await world.writePlan('money.md', plan('Money', 'budget_usd: 0.0001\n', 'replay: long'))
+  it('stays below the plan’s budget, and keeps the work', async () => {
+    await world.writePlan('money.md', plan('Money', 'budget_usd: 0.12\n', 'replay: dear'))
     const task = await world.settled('money.md', 'given-up')
-    expect(task.statusReason).toMatch(/limit on cost/)
-    expect((await stack.ledger.details(task.id))?.runs.map((run) => run.turns)).toEqual([1])
+    expect(task.statusReason).toMatch(/limit on cost .* the next call may cost more than is left/)
+    expect(task.turns).toBeGreaterThan(1)
+    expect(task.costMicroUsd).toBeGreaterThan(50_000)
+    expect(task.costMicroUsd).toBeLessThanOrEqual(120_000)
+    expect(await world.nameStatus(task.branch)).toEqual(['A\tpart.txt'])
   })
 
   it('ends at the plan’s limit on minutes, with the work kept', async () => {

@@ -36,7 +36,7 @@ export type ToolResultBlock = {
   readonly isError: boolean
 }
 
-/** The conversation as the loop keeps it: only ever appended to, so that every request starts with the one before. */
+/** One message of the conversation, which only grows at its end until it is compacted (`context/conversation.ts`). */
 export type ModelMessage =
   | { readonly role: 'user'; readonly content: readonly (TextBlock | ToolResultBlock)[] }
   | { readonly role: 'assistant'; readonly content: readonly ModelBlock[] }
