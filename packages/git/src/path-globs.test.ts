@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { createIgnoreRules } from './gitignore.ts'
 import { createPathGlobs, createProtectedGlobs, isGlob } from './path-globs.ts'
 
 describe('createPathGlobs', () => {
@@ -57,9 +58,23 @@ describe('createProtectedGlobs', () => {
     ['[[:alpha:]]*.Sql', 'Drop.SQL'],
     ['Straße/*', 'STRASSE/x'],
     ['café.md', 'cafe\u0301.md'],
+    ['a:b/**', 'a:b/c'],
+    ['docs./x', 'docs./x'],
   ])('takes %j and %j for the same, as some file systems do', (glob, path) => {
     expect(createProtectedGlobs([glob])(path)).toBe(glob)
   })
+})
+
+it('answers for many deep paths, and spends nothing on globs that begin otherwise', () => {
+  const deep = 'a/'.repeat(2_000)
+  const protectedBy = createProtectedGlobs(Array.from({ length: 100 }, (_one, index) => `m${index}/**`))
+  for (let index = 0; index < 300; index += 1) expect(protectedBy(`${deep}${index}`)).toBeUndefined()
+})
+
+it('stops at rules that are far too many, though none of them comes near to matching', () => {
+  const rules = createIgnoreRules(new Map([['.gitignore', Buffer.from('zz\n'.repeat(1_000))]]), { steps: 10_000 })
+  const ask = () => Array.from({ length: 20 }, (_one, index) => rules.isIgnored(`file${index}`))
+  expect(ask).toThrow(expect.objectContaining({ code: 'patterns-too-complex' }))
 })
 
 it('knows a glob that can match nothing', () => {

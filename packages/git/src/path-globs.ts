@@ -13,7 +13,10 @@ export type PathGlobs = (path: string) => string | undefined
 export function createPathGlobs(globs: readonly string[]): PathGlobs {
   const compiled = compileAll(globs, (text) => text)
   const budget: MatchBudget = { steps: MAX_MATCH_STEPS }
-  return (path) => compiled.find(({ pattern }) => covers(pattern, path, budget))?.glob
+  return (path) => {
+    const bytes = toBytes(path)
+    return compiled.find(({ pattern }) => covers(pattern, bytes, budget))?.glob
+  }
 }
 
 /**
@@ -25,8 +28,12 @@ export function createProtectedGlobs(globs: readonly string[]): PathGlobs {
   const compiled = compileAll(globs, foldedGlob)
   const budget: MatchBudget = { steps: MAX_MATCH_STEPS }
   return (path) => {
-    const key = foldedPath(path)
-    return compiled.find(({ pattern, leadsThrough }) => leadsThrough.has(key) || covers(pattern, key, budget))?.glob
+    // What is cut off from a path may be written in a glob: `a:b/**` is meant for `a:b/c`.
+    const keys = [...new Set([foldedPath(path), foldedGlob(path)])]
+    const spelled = keys.map((key) => ({ key, bytes: toBytes(key) }))
+    return compiled.find(({ pattern, leadsThrough }) =>
+      spelled.some(({ key, bytes }) => leadsThrough.has(key) || covers(pattern, bytes, budget)),
+    )?.glob
   }
 }
 
@@ -55,9 +62,10 @@ function compileAll(globs: readonly string[], spell: (text: string) => string): 
   })
 }
 
+/** `path` as bytes. A folder above it begins as it does: where its own beginning is wrong, thousands need no look. */
 function covers(pattern: Pattern | undefined, path: string, budget: MatchBudget): boolean {
-  if (pattern === undefined) return false
-  return [...foldersAbove(path), path].some((name) => matchesPattern(pattern, toBytes(name), budget))
+  if (pattern === undefined || !path.startsWith(pattern.prefix)) return false
+  return [...foldersAbove(path), path].some((name) => matchesPattern(pattern, name, budget))
 }
 
 /** The spelling of `foldedPath`; nothing is cut off, because dots and colons may belong to the pattern. */
