@@ -59,6 +59,10 @@ export function createInventoryBuilder(): InventoryBuilder {
 
   return {
     add(rawName, status) {
+      if (tests.size >= MAX_TESTS) {
+        leftOut += 1
+        return
+      }
       const name = printableName(rawName)
       const repeat = (repeats.get(name) ?? 0) + 1
       if (repeats.size < MAX_TESTS) repeats.set(name, repeat)

@@ -25,3 +25,14 @@ export function countsByWord(parts: readonly string[]): ReadonlyMap<string, numb
     }),
   )
 }
+
+/** More than is kept of a test's name. */
+const MAX_PATH_CHARACTERS = 1_200
+
+/** Files, suites and test as one name; what lies too deep to be kept is not put together first. */
+export function pathOf(parts: readonly (string | undefined)[]): string {
+  let path = parts[0] ?? ''
+  for (let index = 1; index < parts.length && path.length < MAX_PATH_CHARACTERS; index += 1)
+    path += ` > ${parts[index] ?? ''}`
+  return path
+}

@@ -132,6 +132,12 @@ describe('readInventory', () => {
     ['suites that only open', Array.from({ length: 2_000 }, (_, depth) => `${'  '.repeat(depth % 900)}▶ s\n`).join('')],
     ['vitest lines that never close', ` ✓ ${'(1 test '.repeat(240)}\n`.repeat(2_000)],
     ['terminal sequences without an end', `${'\u001b['.repeat(1_000)}\n`.repeat(2_000)],
+    ['nothing but line ends', '\n'.repeat(4 * 1024 ** 2)],
+    ['lines of one letter', 'a\n'.repeat(2 * 1024 ** 2)],
+    [
+      'tests deep below long names',
+      `${Array.from({ length: 50 }, (_, depth) => `${' '.repeat(depth)}▶ ${'x'.repeat(1_900)}\n`).join('')}${`${' '.repeat(51)}✔ a\n`.repeat(70_000)}`,
+    ],
     ['JSON that is none', `{"Action":"Package":${'['.repeat(1_900)}\n`.repeat(2_000)],
   ])('reads megabytes of %s in little time', (_what, output) => {
     const started = performance.now()

@@ -1,5 +1,5 @@
 import { createInventoryBuilder, type TestStatus } from '../inventory.ts'
-import { countsByWord, indentOf, type LineReader, withoutDuration } from '../line-reader.ts'
+import { countsByWord, indentOf, type LineReader, pathOf, withoutDuration } from '../line-reader.ts'
 
 const STATUS_OF: Readonly<Record<string, TestStatus>> = { '✓': 'passed', '✕': 'failed', '○': 'skipped', '✎': 'skipped' }
 /** Headings between the failures that are no tests. */
@@ -24,7 +24,7 @@ export function createJestReader(): LineReader {
     }
     const name = withoutDuration(trimmed.slice(2)).replace(/^(?:skipped|todo) /, '')
     if (/^skipped \d+ tests?$/.test(trimmed.slice(2))) return
-    const path = [file, ...suites.map((suite) => suite.name), name].join(' > ')
+    const path = pathOf([file, ...suites.map((suite) => suite.name), name])
     if (status === 'failed') builder.addFailureOnce(path)
     else builder.add(path, status)
   }
@@ -35,7 +35,7 @@ export function createJestReader(): LineReader {
       // Jest counts it among the suites, not among the tests.
       builder.count({ failed: 1 })
     }
-    if (!NO_TESTS.has(heading)) builder.addFailureOnce([file, ...heading.split(' › ')].join(' > '))
+    if (!NO_TESTS.has(heading)) builder.addFailureOnce(pathOf([file, ...heading.split(' › ')]))
   }
 
   return {

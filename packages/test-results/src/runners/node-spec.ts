@@ -1,5 +1,5 @@
 import { createInventoryBuilder, type TestStatus } from '../inventory.ts'
-import { indentOf, type LineReader, withoutDuration } from '../line-reader.ts'
+import { indentOf, type LineReader, pathOf, withoutDuration } from '../line-reader.ts'
 
 type Suite = { readonly indent: number; readonly name: string; failedInside: boolean }
 
@@ -30,7 +30,7 @@ export function createNodeSpecReader(): LineReader {
   }
 
   function path(name: string): string {
-    return [...open.map((suite) => suite.name), name].join(' > ')
+    return pathOf([...open.map((suite) => suite.name), name])
   }
 
   return {

@@ -1,5 +1,5 @@
 import { createInventoryBuilder } from '../inventory.ts'
-import { indentOf, type LineReader } from '../line-reader.ts'
+import { indentOf, type LineReader, pathOf } from '../line-reader.ts'
 
 type Subtest = { readonly indent: number; readonly name: string; hasChildren: boolean; failedInside: boolean }
 
@@ -24,7 +24,7 @@ export function createTapReader(): LineReader {
       parent.hasChildren = true
       if (failed) parent.failedInside = true
     }
-    const path = [...open.map((parent) => parent.name), name].join(' > ')
+    const path = pathOf([...open.map((parent) => parent.name), name])
     builder.add(path, note !== null ? 'skipped' : failed ? 'failed' : 'passed')
   }
 

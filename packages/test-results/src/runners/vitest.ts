@@ -1,5 +1,5 @@
 import { createInventoryBuilder, type TestStatus } from '../inventory.ts'
-import { countsByWord, indentOf, type LineReader, withoutDuration } from '../line-reader.ts'
+import { countsByWord, indentOf, type LineReader, pathOf, withoutDuration } from '../line-reader.ts'
 
 const STATUS_OF: Readonly<Record<string, TestStatus>> = {
   '✓': 'passed',
@@ -36,7 +36,7 @@ export function createVitestReader(): LineReader {
       if (suites.length < 50) suites.push({ indent, name: name.replace(/ \(\d{1,7}\)$/, '') })
       return
     }
-    builder.add([file, ...suites.map((suite) => suite.name), name].join(' > '), status)
+    builder.add(pathOf([file, ...suites.map((suite) => suite.name), name]), status)
   }
 
   function endOfFile(): void {
