@@ -1,3 +1,4 @@
+import { withoutSecrets } from '@devbot/config'
 import {
   categoryOf,
   DevBotError,
@@ -161,8 +162,8 @@ function createPullRequest(
   return deps.github.createPullRequest(task.repository, {
     branch: task.branch,
     base,
-    title: pullRequestTitle(task, run),
-    body: pullRequestBody({ task, runs: [run], changes: run.changes }),
+    title: withoutSecrets(pullRequestTitle(task, run), deps.secrets),
+    body: withoutSecrets(pullRequestBody({ task, runs: [run], changes: run.changes }), deps.secrets),
     draft,
   })
 }
@@ -231,7 +232,7 @@ async function finishPublication(deps: WorkerDeps, owned: OwnedTask, run: RunRec
     await deps.github.updatePullRequestBody(
       task.repository,
       task.pullRequest.number,
-      pullRequestBody({ task: next, runs, changes: run.changes }),
+      withoutSecrets(pullRequestBody({ task: next, runs, changes: run.changes }), deps.secrets),
     )
   }
   await owned.save(next)

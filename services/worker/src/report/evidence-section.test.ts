@@ -123,6 +123,14 @@ describe('what a person should look at before merging', () => {
     expect(body({ concerns: [] })).not.toContain('before merging')
   })
 
+  it('leaves the pull request a body that GitHub takes, however much there is to say', () => {
+    const long = { ...concern, path: 'p'.repeat(2_000) }
+    const text = body({ concerns: Array.from({ length: 60 }, () => long) })
+    expect(text.length).toBeLessThan(65_000)
+    expect(text).toMatch(/^<!-- devbot:task=.*-->\n/)
+    expect(text).toMatch(/`\n?.*\n\n_The rest stands in the report beside the plan\._$/)
+  })
+
   it('is cut after fifty lines', () => {
     expect(concernList(Array.from({ length: 60 }, () => concern))?.split('\n')).toHaveLength(51)
   })

@@ -30,6 +30,8 @@ import { findingList, reviewedRun, selfReviewSentence } from './self-review-sect
 
 /** Files listed in a pull request's body; the rest is counted, GitHub lists them anyway. */
 const MAX_LISTED_FILES = 50
+/** GitHub refuses a body of more than 65,536 characters altogether. */
+const MAX_BODY_CHARACTERS = 60_000
 
 /** Title, body and draft state of the pull request, and the commit message: facts computed, prose marked. */
 export function pullRequestTitle(task: Task, run: RunRecord): string {
@@ -66,7 +68,7 @@ export function pullRequestBody(input: {
   const examined = examinedRun(runs)
   const concerns = concernList(examined?.concerns)
   const cost = dollars(runs.reduce((total, { costMicroUsd }) => total + costMicroUsd, 0))
-  return [
+  const parts = [
     pullRequestMarkerFor({ taskId: task.id, planHash: task.planHash }),
     `DevBot worked off the plan ${codeSpan(task.planPath)}.`,
     ...(concerns === undefined ? [] : [`## Look at this before merging\n\n${concerns}`]),
@@ -76,7 +78,14 @@ export function pullRequestBody(input: {
     `## What the agent says\n\n${quoted(publishableText(run?.finish?.summary ?? 'Nothing.'))}`,
     ...findings(runs),
     `<sub>Task ${task.id}, ${task.rounds} feedback rounds, ${cost} US dollars so far. Request changes in a review, and DevBot works them off.</sub>`,
-  ].join('\n\n')
+  ]
+  return cutAtLine(parts.join('\n\n'))
+}
+
+/** The marker stands in the first line and stays. */
+function cutAtLine(body: string): string {
+  if (body.length <= MAX_BODY_CHARACTERS) return body
+  return `${body.slice(0, body.lastIndexOf('\n', MAX_BODY_CHARACTERS))}\n\n_The rest stands in the report beside the plan._`
 }
 
 /** The worker's own runs, in short. */
