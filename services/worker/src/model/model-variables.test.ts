@@ -91,6 +91,7 @@ describe("the model's settings", () => {
     ['ANTHROPIC_CUSTOM_HEADERS', 'X-Team wrong-secret', /line 1/],
     ['ANTHROPIC_CUSTOM_HEADERS', 'X-A: 1\nAuthorization: wrong-secret', /line 2/],
     ['HTTPS_PROXY', 'socks5://wrong-secret:1', /http:\/\/host:port/],
+    ['HTTPS_PROXY', 'http://user:wrong-secret%@proxy.example.test:3128', /%25/],
     ['HTTP_PROXY', 'wrong-secret', /http:\/\/host:port/],
     ['DEVBOT_MODEL', 'wrong secret', /model id/],
     ['DEVBOT_FALLBACK_MODEL', 'wrong secret', /model id/],

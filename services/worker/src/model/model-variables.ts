@@ -63,11 +63,24 @@ function proxyVariable(name: 'HTTPS_PROXY' | 'HTTP_PROXY'): Variable<Secret | un
     name,
     read: (env) => {
       const found = secret.read({ ...env, [name]: eitherCase(env, name) })
-      const url = found === undefined ? undefined : URL.parse(found.reveal())
-      if (found !== undefined && !/^https?:$/.test(url?.protocol ?? ''))
-        throw new VariableProblem('malformed; expected http://host:port or http://user:password@host:port')
+      if (found !== undefined && !isProxyAddress(found.reveal()))
+        throw new VariableProblem(
+          'malformed; expected http://host:port or http://user:password@host:port, a % in a password written as %25',
+        )
       return found
     },
+  }
+}
+
+function isProxyAddress(text: string): boolean {
+  const url = URL.parse(text)
+  if (url === null || !/^https?:$/.test(url.protocol)) return false
+  try {
+    decodeURIComponent(`${url.username}${url.password}`)
+    return true
+  } catch {
+    // A bare % in it: whoever sends the password could not tell what it stands for.
+    return false
   }
 }
 
