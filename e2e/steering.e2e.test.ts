@@ -40,7 +40,8 @@ const TRAJECTORIES = [
     // Another claim each time, or the agent would be stopped for going in circles.
     turns: [
       write('broken.txt', 'broken\n'),
-      ...['first', 'second', 'third', 'fourth'].map((time) => finish(`Break it, ${time} claim`, { feedback: [] })),
+      // Back three times for the red tests, three times for the missing answer, and then taken.
+      ...Array.from({ length: 7 }, (_, index) => finish(`Break it, claim ${index + 1}`, { feedback: [] })),
     ],
   },
   {

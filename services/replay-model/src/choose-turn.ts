@@ -21,8 +21,12 @@ const TURNS_LEFT = /^This conversation had grown too long\. Turns 1 to (\d{1,4})
 export function chooseTurn(trajectories: readonly Trajectory[], request: MessagesRequest): ChosenTurn | Refusal {
   const opening = textOf(request.messages[0]?.content ?? '')
   const trajectory = trajectoryFor(trajectories, opening)
+  if (isReview(request)) {
+    // A review shows less than the work did, so what told the trajectories apart may be missing: then it approves.
+    const reviewed = 'rule' in trajectory ? undefined : trajectory
+    return { trajectory: `${reviewed?.name ?? 'none'} (review)`, index: 0, turn: reviewTurn(reviewed) }
+  }
   if ('rule' in trajectory) return trajectory
-  if (isReview(request)) return { trajectory: `${trajectory.name} (review)`, index: 0, turn: reviewTurn(trajectory) }
   const index = Number(TURNS_LEFT.exec(opening)?.[1] ?? 0) + request.messages.filter(isReply).length
   const recorded = trajectory.turns[index] ?? (trajectory.repeatLast ? trajectory.turns.at(-1) : undefined)
   if (recorded === undefined)

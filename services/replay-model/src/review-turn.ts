@@ -11,8 +11,8 @@ export function isReview(request: MessagesRequest): boolean {
   return !hasTools && more.length === 0 && textOf(only?.content ?? '').startsWith(REVIEW_HEADING)
 }
 
-/** The trajectory's answer to it: its findings as the JSON that is asked for, or a text of its own. */
-export function reviewTurn({ review }: Trajectory): Turn {
-  const text = review.answer ?? JSON.stringify({ findings: review.findings })
-  return { text, calls: [], faults: review.faults, delayMs: 0 }
+/** The trajectory's answer to it: its findings as the JSON that is asked for, or a text of its own. Without one: none. */
+export function reviewTurn(trajectory: Trajectory | undefined): Turn {
+  const { answer, findings = [], faults = [] } = trajectory?.review ?? {}
+  return { text: answer ?? JSON.stringify({ findings }), calls: [], faults, delayMs: 0 }
 }

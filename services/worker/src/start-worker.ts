@@ -77,7 +77,13 @@ export async function startWorker(config: WorkerConfig): Promise<RunningService 
   })
   for (const warning of modelWarnings(config)) log.warn(warning)
   log.info(
-    { opsPort: ops.port, sandbox: driver.name, model: config.model, protocol: config.protocol, repository: config.repository },
+    {
+      opsPort: ops.port,
+      sandbox: driver.name,
+      model: config.model,
+      protocol: config.protocol,
+      repository: config.repository,
+    },
     'worker ready',
   )
   return {
