@@ -37,6 +37,24 @@ describe('inventoryConcerns', () => {
     ])
   })
 
+  it('asks to look where the list of before has no counterpart: the tests may not have run at all', () => {
+    const was = inventory({ a: 'passed', b: 'failed' })
+    expect(inventoryConcerns(was, undefined, undefined)).toEqual([
+      {
+        kind: 'test-setup-changed',
+        detail: 'node listed 2 tests before, and now the output is of no known runner: nothing can be compared',
+      },
+    ])
+    const other: TestInventory = { ...inventory({ a: 'passed' }), runner: 'vitest' }
+    expect(inventoryConcerns(was, compareInventories(was, other), other)).toMatchObject([
+      { kind: 'test-setup-changed', detail: expect.stringContaining("now the list is vitest's") },
+    ])
+    expect(inventoryConcerns(inventory({}), undefined, undefined)).toEqual([])
+    const packages: TestInventory = { ...was, runner: 'go (packages)' }
+    const tests: TestInventory = { ...other, runner: 'go' }
+    expect(inventoryConcerns(packages, compareInventories(packages, tests), tests)).toEqual([])
+  })
+
   it('says nothing without a list of the base', () => {
     const after = inventory({ a: 'skipped' })
     expect(inventoryConcerns(undefined, compareInventories(undefined, after), after)).toEqual([])

@@ -6,14 +6,16 @@ const MAX_NAMES = 3
 
 /**
  * What the runner's own lists show: tests that failed before and are not there any more, fewer tests in all, tests that
- * ran before and do not now. A test with another name is one that went and one that came; that alone is no concern.
+ * ran before and do not now. Where there is no such list any more, another command may have taken the tests' place. A test with another name is one that went and one that came; that alone is no concern.
  */
 export function inventoryConcerns(
   before: TestInventory | undefined,
-  evidence: TestEvidence,
-  after: TestInventory,
+  evidence: TestEvidence | undefined,
+  after: TestInventory | undefined,
 ): readonly Concern[] {
-  if (!evidence.compared || before === undefined) return []
+  if (before === undefined || total(before) === 0) return []
+  if (after === undefined || familyOf(after) !== familyOf(before)) return [noList(before, after)]
+  if (evidence?.compared !== true) return []
   const concerns: Concern[] = []
   const goneRed = evidence.gone.filter((name) => before.tests.get(name) === 'failed')
   const fewer = before.counted && after.counted ? total(before) - total(after) : 0
@@ -32,6 +34,19 @@ export function inventoryConcerns(
     concerns.push({ kind: 'test-skipped', detail })
   }
   return concerns.map((concern) => ({ ...concern, detail: concern.detail.slice(0, 500) }))
+}
+
+/** Go tells of packages or of tests, as it goes. */
+function familyOf({ runner }: TestInventory): string | undefined {
+  return runner.split(' ')[0]
+}
+
+function noList(before: TestInventory, after: TestInventory | undefined): Concern {
+  const now = after === undefined ? 'the output is of no known runner' : `the list is ${after.runner}'s`
+  return {
+    kind: 'test-setup-changed',
+    detail: `${before.runner} listed ${total(before)} tests before, and now ${now}: nothing can be compared`,
+  }
 }
 
 function total({ counts }: TestInventory): number {

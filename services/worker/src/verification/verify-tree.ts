@@ -49,7 +49,9 @@ export function createTreeVerification(deps: WorkerDeps, owned: OwnedTask, log: 
     const before = inventoryBefore(log.run, earlier)
     const after = tests?.inventory
     const evidence = after === undefined ? undefined : compareInventories(before, after)
-    const byList = after === undefined || evidence === undefined ? [] : inventoryConcerns(before, evidence, after)
+    // Red tests speak for themselves: a build that fails has no list.
+    const passed = tests !== undefined && checkPassed(tests.check)
+    const byList = passed || evidence?.compared === true ? inventoryConcerns(before, evidence, after) : []
     const aboutTests = work.plan.allow_test_changes === true ? [] : [...tamperConcerns(files), ...byList]
     const concerns = [...aboutTests, ...scopeConcerns(paths, work.rules.scopes)]
     concernsOfTree = { treeId, concerns }
