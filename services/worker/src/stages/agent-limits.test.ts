@@ -96,6 +96,12 @@ describe('limitsOf', () => {
     expect(limits({ earlier })).toMatchObject({ turnsBefore: 66, deadlineMs: NOW + HOUR - 360_000 })
   })
 
+  it('does not count the time of attempts in which the model never answered', () => {
+    const outcome = { kind: 'failed', category: 'transient', code: 'model-stream-silent', reason: 'y' } as const
+    const earlier = Array.from({ length: 9 }, () => run({ turns: 0, endedAtMs: 1_600_000, outcome }))
+    expect(limits({ earlier })).toMatchObject({ turnsBefore: 0, deadlineMs: NOW + HOUR })
+  })
+
   it.each([
     ['a run that ended', { outcome: { kind: 'limit-reached', limit: 'turns', detail: '' } }],
     ['an error that a person mended', { outcome: { kind: 'failed', category: 'permission', code: 'x', reason: 'y' } }],

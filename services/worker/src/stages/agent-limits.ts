@@ -77,7 +77,9 @@ function endedByItself({ outcome }: RunRecord): boolean {
   return outcome.kind !== 'failed' || !['transient', 'sandbox', 'conflict'].includes(outcome.category)
 }
 
+/** Nothing where the model never answered: an endpoint that is away for a day must not use up the time for the work. */
 function workedMs(run: RunRecord): number {
+  if (run.turns === 0) return 0
   return run.endedAtMs === undefined ? (run.activeMs ?? 0) : Math.max(0, run.endedAtMs - run.startedAtMs)
 }
 
