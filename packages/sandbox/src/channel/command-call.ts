@@ -88,7 +88,8 @@ export function runCommandCall({ command, options, begin, scratch, closeAll }: C
     const { output, found } = mark.push(bytes)
     kept.push(output)
     if (!found) return
-    if (keepAbove > 0) void context.send(`trim ${context.id} ${kept.totalBytes}`)
+    const { totalBytes } = kept
+    if (keepAbove > 0) void context.send(`trim ${context.id} ${totalBytes > keepAbove ? totalBytes : 0}`)
     endOutput()
   }
 

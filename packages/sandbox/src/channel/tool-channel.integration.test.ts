@@ -280,6 +280,19 @@ function channelTests(place: Place): void {
     expect(await sh(sandbox, `tail -n 1 '${late.outputPath}'`)).toBe('late\n')
   })
 
+  it('keeps the outputs it has when many commands leave something behind that holds theirs', async () => {
+    const options = { ...generous, maxOutputBytes: 1000, keepOutput: true }
+    const { outputPath = '' } = await sandbox.exec('yes | head -c 2000', options)
+    const started = performance.now()
+    for (let count = 0; count < 20; count += 1) {
+      const result = await sandbox.exec(`sleep 948.5 & echo ${count}`, options)
+      expect([text(result), result.exitCode, result.outputPath]).toEqual([`${count}\n`, 0, undefined])
+    }
+    expect(await sandbox.readFile(outputPath, { maxBytes: 1 })).toMatchObject({ kind: 'file', totalBytes: 2000 })
+    // 20 times 30 ms of waiting for the end of output, and a busy machine.
+    expect(performance.now() - started).toBeLessThan(15_000)
+  })
+
   it('runs a command apart: in the workspace, with the environment of the start, leaving nothing', async () => {
     await sh(sandbox, 'mkdir elsewhere && cd elsewhere && export PATH=/nowhere MINE=1')
     const apart = await sandbox.exec('pwd; echo "[$MINE]"; cd /; export THEIRS=1; exit 3', { ...generous, apart: true })

@@ -142,8 +142,9 @@ runner() {
 # Passes output on in full blocks; a shorter one means that every writer is gone. Once the worker has what it wants, the
 # rest of what a process left behind writes is thrown away, so that it neither blocks nor dies of a broken pipe.
 relay() {
-  exec 8>&- 3<&-
-  full=65536
+  # Under 5 for mark: under 0 there is the lock while it is waited for.
+  exec 5<&0 8>&- 3<&-
+  full=65536 stored=
   copy_block "$1" bs=$full count=1 iflag=fullblock
   # Without a command the slot is of no use. Looked at twice, because one may come at this moment.
   [ -e "$scratch/command.$1" ] || : >"$scratch/dead.$1"
@@ -164,6 +165,8 @@ relay() {
       copy_block "$1" bs=$full count=1 iflag=fullblock
     fi
   done
+  # Not after a trim, which has done it.
+  [ -z "$stored" ] || [ -e "$scratch/forget.$1" ] || keep_newest 3 "$scratch"/output/*
   send_file "$id" "$bytes" "$1" "eof $id$newline"
 }
 
@@ -172,7 +175,6 @@ relay() {
 keep_first() {
   output=$scratch/output/$((1000000 + id)) stored=0
   store "$1"
-  keep_newest 3 "$scratch"/output/*
 }
 
 # keep_newest COUNT FILE...: removes the others. Names are call ids above a million: they sort by age.
@@ -241,14 +243,21 @@ mark_call() {
   {
     printf '%s' "$2"
     printf '%1048576s' ''
-  } >"/proc/$pid/fd/0"
+  } >"/proc/$pid/fd/5"
 }
 
-# trim ID BYTES SLOT: the kept output ended there, what follows is the nonce. Done when the next request is read.
+# trim ID BYTES SLOT: the kept output ended there, what follows is the nonce; 0: it was not to be kept. Done when the next
+# request is read.
 trim_call() {
   : >"$scratch/forget.$3"
   output=$scratch/output/$((1000000 + $1))
-  if [ -e "$output" ] && [ "$(($(wc -c <"$output")))" -gt "$2" ]; then dd if=/dev/null of="$output" bs=1 seek="$2"; fi
+  [ -e "$output" ] || return
+  if [ "$2" -eq 0 ]; then
+    rm -f "$output"
+  else
+    if [ "$(($(wc -c <"$output")))" -gt "$2" ]; then dd if=/dev/null of="$output" bs=1 seek="$2"; fi
+    keep_newest 3 "$scratch"/output/*
+  fi
 }
 
 # job ID COMMAND: beside everything else, with its output in a file as it comes, and no block waited for.
