@@ -1,4 +1,5 @@
 import { posix } from 'node:path'
+import { DevBotError } from '@devbot/contracts'
 import { z } from 'zod'
 import { type AgentTool, defineTool, type ToolOutcome } from '../agent-tool.ts'
 import type { Workspace } from '../ports.ts'
@@ -45,6 +46,7 @@ export function createListTool(excludedBy: ExcludedBy | undefined): AgentTool {
         return { kind: 'error', text: `${from} cannot be listed: ${found.message}.` }
       }
       const wanted = glob === undefined ? found.paths : matching(found.paths, path, glob)
+      if (wanted === undefined) return { kind: 'error', text: TOO_COMPLEX }
       const rules = await ruleFiles(workspace, found, excludedBy, signal)
       const sorted = sortByRules(wanted, from, rules, excludedBy)
       return { kind: 'ok', text: listing(sorted, path, glob) + found.note }
@@ -127,9 +129,17 @@ function below(path: string, root: string): string {
   return root !== '.' && path.startsWith(`${root}/`) ? path.slice(root.length + 1) : path
 }
 
-function matching(paths: readonly string[], root: string, glob: string): readonly string[] {
+const TOO_COMPLEX = 'The glob takes too long on so many paths; give a simpler one, or narrow path.'
+
+/** Undefined: it would take too long. */
+function matching(paths: readonly string[], root: string, glob: string): readonly string[] | undefined {
   const matches = createGlob(glob)
-  return paths.filter((path) => matches(below(path, root)))
+  try {
+    return paths.filter((path) => matches(below(path, root)))
+  } catch (error) {
+    if (error instanceof DevBotError && error.code === 'glob-too-complex') return undefined
+    throw error
+  }
 }
 
 function listing({ kept, excluded, gaveUp }: Sorted, root: string, glob: string | undefined): string {

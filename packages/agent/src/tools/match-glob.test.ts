@@ -40,6 +40,13 @@ describe('createGlob', () => {
     expect(createGlob('{a,b}'.repeat(50))(name)).toBe(false)
     expect(performance.now() - started).toBeLessThan(500)
   })
+
+  it('gives up where a pattern of many folders meets many deep paths', () => {
+    const matches = createGlob(`**/${'a/'.repeat(200)}b`, 1_000_000)
+    const deep = 'a/'.repeat(1_900)
+    const ask = () => Array.from({ length: 20 }, (_one, index) => matches(`${deep}${index}`))
+    expect(ask).toThrow(expect.objectContaining({ code: 'glob-too-complex' }))
+  })
 })
 
 describe('plainFolders', () => {

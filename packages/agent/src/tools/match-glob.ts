@@ -1,18 +1,30 @@
+import { DevBotError } from '@devbot/contracts'
+
 /** `{a,b}` may multiply a pattern; no more than this. */
 const MAX_ALTERNATIVES = 64
+/** Comparisons for one listing: seconds at worst, and several times what 50,000 paths take with a usual pattern. */
+const MAX_STEPS = 50_000_000
 
 /**
  * A matcher for paths: `*` and `?` within a name, `**` for any folders, `[a-z]`, `[!a]`, `{a,b}`. A pattern without a
  * slash looks at names everywhere, as in `.gitignore`. Written here because the pattern comes from a model and the names
- * from its sandbox: a regular expression of them can run for hours, this takes pattern times name at most.
+ * from its sandbox: a regular expression of them can run for hours. All questions together have one budget; beyond it a
+ * DevBotError `invalid-input`, `glob-too-complex`, is thrown.
  */
-export function createGlob(glob: string): (path: string) => boolean {
+export function createGlob(glob: string, maxSteps = MAX_STEPS): (path: string) => boolean {
+  let stepsLeft = maxSteps
+  const step = () => {
+    stepsLeft -= 1
+    if (stepsLeft < 0) throw globTooComplex()
+  }
+  const matchesName = (part: Part, name: string) =>
+    part !== FOLDERS && wildcardMatch(part, [...name], RUN, (fits, character) => fits !== RUN && fits(character), step)
   const pattern = glob.replace(/^(?:\.?\/)+/, '')
   const everywhere = pattern.includes('/') ? pattern : `**/${pattern}`
   const alternatives = expandBraces(everywhere).map((alternative) => alternative.split('/').map(compileName))
   return (path) => {
     const names = path.split('/')
-    return alternatives.some((parts) => wildcardMatch(parts, names, FOLDERS, (part, name) => matchesName(part, name)))
+    return alternatives.some((parts) => wildcardMatch(parts, names, FOLDERS, matchesName, step))
   }
 }
 
@@ -28,10 +40,6 @@ type Part = readonly (Character | typeof RUN)[] | typeof FOLDERS
 const RUN = Symbol('any characters')
 const FOLDERS = Symbol('any folders')
 
-function matchesName(part: Part, name: string): boolean {
-  return part !== FOLDERS && wildcardMatch(part, [...name], RUN, (fits, character) => fits !== RUN && fits(character))
-}
-
 /**
  * Whether items match a pattern in which one wildcard stands for any number of them. Only the last wildcard is ever gone
  * back to, which is enough.
@@ -41,10 +49,12 @@ function wildcardMatch<Piece, Item>(
   items: readonly Item[],
   wildcard: Piece,
   fits: (piece: Piece, item: Item) => boolean,
+  step: () => void,
 ): boolean {
   let at = 0
   let back: { readonly pattern: number; item: number } | undefined
   for (let item = 0; item < items.length; ) {
+    step()
     const piece = pattern[at]
     if (piece === wildcard && at < pattern.length) {
       back = { pattern: at + 1, item }
@@ -59,6 +69,14 @@ function wildcardMatch<Piece, Item>(
     } else return false
   }
   return pattern.slice(at).every((piece) => piece === wildcard)
+}
+
+function globTooComplex(): DevBotError {
+  return new DevBotError({
+    category: 'invalid-input',
+    code: 'glob-too-complex',
+    message: 'the glob takes too long on so many paths; give a simpler one, or narrow path',
+  })
 }
 
 function compileName(name: string): Part {
