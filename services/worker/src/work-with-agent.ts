@@ -91,6 +91,8 @@ export async function workWithAgent(given: WorkerDeps, owned: OwnedTask, log: Ru
       }),
     )
     .catch(endedBySandbox)
+    // A run whose turns or time are used up asks nothing; its work is still waited for below.
+    .finally(start.begin)
   // Awaited here, as below: the sandbox is removed as soon as this function returns.
   if (ending.kind === 'sandbox-ended') return await endedWork(deps, workspace.sandbox, work, ending.outcome)
   await baseline.done
