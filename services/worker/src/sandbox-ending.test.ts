@@ -63,6 +63,11 @@ describe('needsPerson', () => {
     expect([1, 4, 5].map((attempts) => needsPerson(errorOf('sandbox-gone'), attempts))).toEqual([false, false, true])
   })
 
+  it('asks for a person when GitHub refused the same five times in a row', () => {
+    const refused = errorOf('github-unprocessable', 'conflict')
+    expect([1, 4, 5].map((attempts) => needsPerson(refused, attempts))).toEqual([false, false, true])
+  })
+
   it('waits for an engine that is away, and for other systems, as long as for anything', () => {
     expect(needsPerson(errorOf('engine-unreachable', 'sandbox', { passing: true }), 20)).toBe(false)
     expect(needsPerson(errorOf('egress-unavailable'), 20)).toBe(false)

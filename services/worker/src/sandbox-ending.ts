@@ -49,12 +49,15 @@ const SERVICE_FAILURES: readonly string[] = ['service-ended', 'service-not-ready
 const MAX_SERVICE_ATTEMPTS = 2
 /** Another process of ours that is away; an engine that is away says so by `details.passing`. */
 const WAITED_FOR: readonly string[] = ['egress-unavailable']
+/** GitHub may have been a moment behind; what it refuses again and again it will refuse for ever. */
+const MAX_REFUSED_ATTEMPTS = 5
 
 /**
- * Whether trying again is over for this error: what went wrong with sandboxes some times in a row does so again. An engine
- * or a proxy that is away is waited for like any other system.
+ * Whether trying again is over for this error: what went wrong with sandboxes, or was refused by
+ * GitHub, some times in a row does so again. An engine or a proxy that is away is waited for like any other system.
  */
 export function needsPerson(error: DevBotError, failedAttempts: number): boolean {
+  if (error.code === 'github-unprocessable') return failedAttempts >= MAX_REFUSED_ATTEMPTS
   if (error.category !== 'sandbox') return false
   if (NEVER_PASSING.includes(error.code)) return true
   if (isServiceFailure(error)) return failedAttempts >= MAX_SERVICE_ATTEMPTS
