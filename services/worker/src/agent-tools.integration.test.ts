@@ -8,8 +8,13 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 const NAMES = ['the system shell', 'busybox', 'Docker and the debian image', 'Docker and the bare image']
 const docker = await dockerPlaces(process.env.DOCKER_HOST ?? 'unix:///var/run/docker.sock')
 const chosen = (places: readonly Place[]) => places.filter(({ name }) => NAMES.includes(name))
+const processes = processPlaces()
 
-describe.each(chosen(processPlaces()))("the agent's tools with $name", toolTests)
+afterAll(async () => {
+  for (const place of processes) if (!NAMES.includes(place.name)) await place.close()
+})
+
+describe.each(chosen(processes))("the agent's tools with $name", toolTests)
 describe.skipIf(!docker.answers).each(chosen(docker.places))("the agent's tools with $name", toolTests)
 
 const bytesOf = (text: string) => new TextEncoder().encode(text)
