@@ -66,13 +66,17 @@ export function offerFor(tool: {
 /** Longer texts than this are bounded too, but no reply comes near: their bounds only cost tokens. */
 const TELLING_LENGTH = 300
 
-/** The JSON schema of an input, without what only costs tokens: the dialect, and bounds that nothing reaches. */
+/**
+ * The JSON schema of an input, without what only costs tokens in every request: the dialect, that there is nothing else,
+ * and bounds that nobody reaches or that go without saying. The tool still refuses what is beyond, and says so.
+ */
 function jsonSchemaFor(schema: z.ZodType): ToolOffer['inputSchema'] {
   const { $schema: _dialect, ...rest } = z.toJSONSchema(schema, {
     io: 'input',
     override: ({ jsonSchema }) => {
       if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum
-      if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum
+      if (jsonSchema.minimum !== undefined && jsonSchema.minimum <= 1) delete jsonSchema.minimum
+      if (jsonSchema.additionalProperties === false) delete jsonSchema.additionalProperties
       if (jsonSchema.minLength === 1) delete jsonSchema.minLength
       if (jsonSchema.maxLength !== undefined && jsonSchema.maxLength > TELLING_LENGTH) delete jsonSchema.maxLength
     },

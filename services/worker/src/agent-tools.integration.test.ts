@@ -83,7 +83,7 @@ function toolTests(place: Place): void {
     it('mean the workspace, wherever the shell is', async () => {
       await put('src/a.ts', 'needle\n')
       await use('shell', { command: 'mkdir elsewhere; cd elsewhere' })
-      expect(await textOf('read', { path: 'src/a.ts' })).toBe('    1\tneedle')
+      expect(await textOf('read', { path: 'src/a.ts' })).toBe('1\tneedle')
       expect(await textOf('list', { path: 'src' })).toBe('a.ts')
       expect(await textOf('search', { pattern: 'needle' })).toBe('src/a.ts:1:needle')
       expect(await textOf('shell', { command: 'pwd' })).toMatch(/elsewhere\n\[exit code 0\]$/)
@@ -116,14 +116,14 @@ function toolTests(place: Place): void {
       expect(text).toMatch(/^first\n(a line of output\n)+/)
       expect(text).toMatch(/last\n\[exit code 3\]$/)
       const [, path = ''] = /of 50,000,012 bytes left out here; the whole is in (\S+) until/.exec(text) ?? []
-      expect(await textOf('read', { path, from_line: -2 })).toBe('   -2\ta line o\n   -1\tlast')
+      expect(await textOf('read', { path, from_line: -2 })).toBe('-2\ta line o\n-1\tlast')
       expect(await textOf('read', { path, from_line: 2_900_000, line_count: 1 })).toMatch(
         /^2900000\ta line of output\n\[lines to 2,900,000; go on with from_line 2900001\]$/,
       )
       expect(await textOf('read', { path, from_line: 9_000_000 })).toMatch(/has only 2,941,179 lines\.$/)
       const both = await textOf('read', { path })
       expect(both).toMatch(
-        /^ {4}1\tfirst\n[\s\S]*\n\[the middle is left out, 50,000,012 bytes in all; go on with from_line \d+, [\s\S]* {3}-1\tlast$/,
+        /^1\tfirst\n[\s\S]*\n\[the middle is left out, 50,000,012 bytes in all; go on with from_line \d+, [\s\S]*\n-1\tlast$/,
       )
       expect(both.length).toBeLessThan(52_000)
       expect(await textOf('shell', { command: `wc -c <'${path}'; rm '${path}'` })).toMatch(/50000012/)
@@ -176,20 +176,20 @@ function toolTests(place: Place): void {
     it('numbers the lines and tells how to go on', async () => {
       await put('a.txt', Array.from({ length: 10 }, (_, index) => `line ${index + 1}\n`).join(''))
       expect(await textOf('read', { path: './a.txt', from_line: 3, line_count: 2 })).toBe(
-        '    3\tline 3\n    4\tline 4\n[lines to 4 of 10; go on with from_line 5]',
+        '3\tline 3\n4\tline 4\n[lines to 4 of 10; go on with from_line 5]',
       )
-      expect(await textOf('read', { path: 'a.txt', from_line: 10 })).toBe('   10\tline 10')
-      expect(await textOf('read', { path: 'a.txt', from_line: -1 })).toBe('   10\tline 10')
+      expect(await textOf('read', { path: 'a.txt', from_line: 10 })).toBe('10\tline 10')
+      expect(await textOf('read', { path: 'a.txt', from_line: -1 })).toBe('10\tline 10')
       expect(await textOf('read', { path: 'a.txt', from_line: 11 })).toBe('a.txt has only 10 lines.')
     })
 
     it('says what an edit has to know: CRLF, a missing last newline, bytes that are no UTF-8', async () => {
       await put('crlf.txt', 'a\r\nb')
       expect(await textOf('read', { path: 'crlf.txt' })).toBe(
-        '    1\ta\n    2\tb\n[no newline at the end of the file]\n[lines end with CRLF; edit keeps that]',
+        '1\ta\n2\tb\n[no newline at the end of the file]\n[lines end with CRLF; edit keeps that]',
       )
       await put('latin1.txt', new Uint8Array([0x66, 0xfc, 0x72, 0x0a]))
-      expect(await textOf('read', { path: 'latin1.txt' })).toMatch(/^ {4}1\tf\ufffdr\n\[not UTF-8/)
+      expect(await textOf('read', { path: 'latin1.txt' })).toMatch(/^1\tf\ufffdr\n\[not UTF-8/)
       await put('empty', '')
       expect(await textOf('read', { path: 'empty' })).toBe('[the file is empty]')
     })
@@ -252,7 +252,7 @@ function toolTests(place: Place): void {
     it('show the most similar part when there is no match, and where there are too many', async () => {
       await put('a.ts', 'if (x) {\n\treturn 1\n}\nx\nx\n')
       expect(await textOf('edit', { path: 'a.ts', old_text: '  return 1', new_text: '  return 2' })).toMatch(
-        /does not occur in a\.ts\. The most similar part is:\n {4}2\t\treturn 1/,
+        /does not occur in a\.ts\. The most similar part is:\n2\t\treturn 1/,
       )
       expect(await textOf('edit', { path: 'a.ts', old_text: 'x\n', new_text: 'y\n' })).toMatch(
         /occurs 2 times in a\.ts \(lines 4, 5\), expected 1/,

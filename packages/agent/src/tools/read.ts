@@ -122,7 +122,7 @@ function numberedFromEnd(lines: readonly string[], from: number, maxCharacters: 
 function numbered(number: number, line: string): string {
   const text = showText(line.replace(/\r$/, ''))
   const cut = `${text.slice(0, MAX_LINE_CHARACTERS).toWellFormed()} [${count(text.length - MAX_LINE_CHARACTERS)} more characters in this line]`
-  return `${String(number).padStart(5)}\t${text.length <= MAX_LINE_CHARACTERS ? text : cut}`
+  return `${number}\t${text.length <= MAX_LINE_CHARACTERS ? text : cut}`
 }
 
 function endNote({ text }: TextOf): readonly string[] {

@@ -58,7 +58,7 @@ export function nearestText(text: string, wanted: string): string | undefined {
   const start = mostSimilarStart(lines, wantedLines)
   if (start === undefined) return undefined
   const shown = lines.slice(start, start + Math.min(wantedLines.length, MAX_HINT_LINES))
-  return shown.map((line, index) => `${String(start + index + 1).padStart(5)}\t${line}`).join('\n')
+  return shown.map((line, index) => `${start + index + 1}\t${line}`).join('\n')
 }
 
 /** Where most lines agree when spaces at their ends are left aside; for a single line, where most words do. */
