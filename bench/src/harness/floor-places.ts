@@ -6,12 +6,14 @@ import { fileURLToPath } from 'node:url'
 import Docker from 'dockerode'
 import { pack } from 'tar-stream'
 import { SANDBOX_IMAGE } from '../processes/sandbox-image.ts'
+import { disposeWhenInterrupted } from '../processes/when-interrupted.ts'
 import type { FloorPlace } from './floor-executors.ts'
+import { SAMPLE } from './trajectory.ts'
 
-const SAMPLE = fileURLToPath(new URL('../../../demo/sample-repository/files/', import.meta.url))
+const SAMPLE_FOLDER = fileURLToPath(SAMPLE)
 const SANDBOX_USER = '65534:65534'
 const GIB = 1024 ** 3
-/** A container that nobody removes ends by itself, and is gone then. */
+/** A container that nobody removes (the bench was killed) ends by itself, and is gone then. */
 const LIFETIME_S = '600'
 
 export type DisposablePlace = AsyncDisposable & { readonly place: FloorPlace }
@@ -19,11 +21,9 @@ export type DisposablePlace = AsyncDisposable & { readonly place: FloorPlace }
 /** The sample repository in a folder of its own. */
 export async function hostPlace(): Promise<DisposablePlace> {
   const folder = await mkdtemp(join(tmpdir(), 'devbot-floor-'))
-  await cp(SAMPLE, folder, { recursive: true })
-  return {
-    place: { kind: 'host', folder },
-    [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
-  }
+  const parts = disposableParts(() => rm(folder, { recursive: true, force: true }))
+  await cp(SAMPLE_FOLDER, folder, { recursive: true })
+  return { place: { kind: 'host', folder }, [Symbol.asyncDispose]: () => parts.disposeAsync() }
 }
 
 /** The sample repository in a container that is as closed as DevBot's: what one would write by hand. */
@@ -52,25 +52,30 @@ export async function containerPlace(
       Tmpfs: { '/work': 'exec,size=1g,uid=65534,gid=65534,mode=0700', '/tmp': 'exec,size=512m,mode=1777' },
     },
   })
-  const dispose = async () => {
-    await container.remove({ force: true, v: true })
-  }
+  const parts = disposableParts(() => container.remove({ force: true, v: true }))
   try {
     await container.start()
     await fill(container)
   } catch (error) {
-    await dispose()
+    await parts.disposeAsync()
     throw error
   }
-  return { place: { kind, container: container.id, socketPath }, [Symbol.asyncDispose]: dispose }
+  return { place: { kind, container: container.id, socketPath }, [Symbol.asyncDispose]: () => parts.disposeAsync() }
+}
+
+function disposableParts(dispose: () => Promise<void>): AsyncDisposableStack {
+  const parts = new AsyncDisposableStack()
+  disposeWhenInterrupted(parts)
+  parts.defer(dispose)
+  return parts
 }
 
 async function fill(container: Docker.Container): Promise<void> {
   const tar = pack()
-  for (const entry of await readdir(SAMPLE, { recursive: true, withFileTypes: true })) {
+  for (const entry of await readdir(SAMPLE_FOLDER, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile()) continue
     const file = join(entry.parentPath, entry.name)
-    tar.entry({ name: file.slice(SAMPLE.length), mode: 0o644 }, await readFile(file))
+    tar.entry({ name: file.slice(SAMPLE_FOLDER.length), mode: 0o644 }, await readFile(file))
   }
   tar.finalize()
   const exec = await container.exec({

@@ -5,7 +5,7 @@ import { type FloorProcess, startFloorProcess } from './floor-process.ts'
 import { costOf, fixedTokens, ownMsPerTurn, prefixBreaks } from './judge-requests.ts'
 import { startMeasuredWorker, waitForBaseline, waitForPullRequest } from './measured-worker.ts'
 import { type RecordedModel, startRecordedModel } from './recorded-model.ts'
-import { harnessTrajectory, planText, TURNS } from './trajectory.ts'
+import { floorMessage, harnessTrajectory, TURNS } from './trajectory.ts'
 
 /** Who plays the trajectory, in the order of a round. */
 export const PLAYERS = ['host', 'persistent', 'execPerCall', 'devbot'] as const
@@ -75,7 +75,7 @@ async function playFloor(
 ): Promise<void> {
   await using made = await makePlace()
   const { url, apiKey } = model
-  await floor.run({ baseUrl: url, apiKey, firstMessage: planText(run), place: made.place })
+  await floor.run({ baseUrl: url, apiKey, firstMessage: await floorMessage(run), place: made.place })
 }
 
 /** A run that did not go as recorded measured something else, so it is an error. */

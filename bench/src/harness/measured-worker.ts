@@ -3,6 +3,7 @@ import type { Task } from '@devbot/contracts'
 import { type Stack, startStack, waitFor } from '@devbot/demo'
 import { makeDataDirectory } from '../processes/data-directory.ts'
 import { submitPlan } from '../processes/submit-task.ts'
+import { disposeWhenInterrupted } from '../processes/when-interrupted.ts'
 import { composedEnvironment, composedNodeOptions, warmCompileCache } from '../processes/worker-as-composed.ts'
 import { planText } from './trajectory.ts'
 
@@ -18,6 +19,7 @@ export async function startMeasuredWorker(
   env: Readonly<Record<string, string>> = {},
 ): Promise<MeasuredWorker> {
   const parts = new AsyncDisposableStack()
+  disposeWhenInterrupted(parts)
   try {
     const data = parts.use(await makeDataDirectory())
     const compileCache = join(data.path, 'compile-cache')
@@ -33,6 +35,8 @@ export async function startMeasuredWorker(
           ANTHROPIC_BASE_URL: model.url,
           ANTHROPIC_API_KEY: model.apiKey,
           DEVBOT_DATA_DIR: data.path,
+          // One more request, of a conversation of its own; the floors have no such thing.
+          SELF_REVIEW: 'false',
           ...composedEnvironment(compileCache),
           ...env,
         },

@@ -1,4 +1,8 @@
+import { readFile } from 'node:fs/promises'
 import type { TrajectoryInput } from '@devbot/replay-model'
+
+/** The demo's sample repository, as the floors get it. */
+export const SAMPLE = new URL('../../../demo/sample-repository/files/', import.meta.url)
 
 /** In the first message of every run that plays it. */
 export const TRAJECTORY_MARK = 'bench: harness'
@@ -12,6 +16,14 @@ ${TRAJECTORY_MARK}
 Add \`formatShort(ms, most)\` to the library: the same text as \`formatCompact\`, with at most \`most\` units (two when
 left out); smaller ones are dropped, not rounded. It has its tests and its line in the README's table.
 `
+}
+
+/**
+ * What the floors begin with: the plan, and the repository's own instructions, which every agent that people use reads
+ * by itself. Everything else in a first message is the harness's.
+ */
+export async function floorMessage(run: string): Promise<string> {
+  return `${planText(run)}\n${await readFile(new URL('AGENTS.md', SAMPLE), 'utf8')}`
 }
 
 /** Runs tests and says how long they took by the clock of the place they run in: that time is nobody's harness. */
