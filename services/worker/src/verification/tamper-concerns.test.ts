@@ -223,4 +223,13 @@ describe('tamperConcerns', () => {
       tamperConcerns([{ path: file, before, after: '' }])
     expect(performance.now() - started).toBeLessThan(5_000)
   })
+
+  it('stays quick where hundreds of thousands of tests without names move', () => {
+    const source = 'it('.repeat(10_000)
+    const files = Array.from({ length: 30 }, (_one, index) => ({ path: `new-${index}.test.ts`, after: source }))
+    const gone = Array.from({ length: 30 }, (_one, index) => ({ path: `old-${index}.test.ts`, before: source }))
+    const started = performance.now()
+    expect(tamperConcerns([...files, ...gone])).toEqual([])
+    expect(performance.now() - started).toBeLessThan(5_000)
+  })
 })

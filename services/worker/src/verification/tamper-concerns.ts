@@ -34,7 +34,8 @@ function testConcerns(counted: readonly Counted[]): readonly Concern[] {
     if (before !== undefined) {
       const lost = before.tests.length - (after?.tests.length ?? 0) - moved.length
       if (lost > 0) {
-        const names = lostNames(before, after).filter((name) => !moved.some((test) => test.name === name))
+        const movedNames = new Set(moved.map(({ name }) => name))
+        const names = lostNames(before, after).filter((name) => !movedNames.has(name))
         concerns.push({ kind: 'test-deleted', path, detail: `${tests(lost)} fewer${namesOf(names)}` })
       }
       const kept = [after, ...counted.filter((other) => movedTo.has(other.path)).map((other) => other.after)]
@@ -53,12 +54,19 @@ function testConcerns(counted: readonly Counted[]): readonly Concern[] {
   })
 }
 
-/** Tests by name that files have now and had not before: there others may have moved to. */
+/**
+ * Tests by name that files have now and had not before: there others may have moved to. The first file stands last, to be
+ * taken first; a name may be there a million times.
+ */
 function arrivedTests(counted: readonly Counted[]): Map<string, string[]> {
   const arrivals = new Map<string, string[]>()
-  for (const { path, before, after } of counted) {
+  for (const { path, before, after } of counted.toReversed()) {
     if (after === undefined) continue
-    for (const name of lostNames(after, before)) arrivals.set(name, [...(arrivals.get(name) ?? []), path])
+    for (const name of lostNames(after, before)) {
+      const paths = arrivals.get(name)
+      if (paths === undefined) arrivals.set(name, [path])
+      else paths.push(path)
+    }
   }
   return arrivals
 }
@@ -77,7 +85,7 @@ function lostNames(one: TestSummary, other: TestSummary | undefined): readonly s
 /** Each arrival answers for one test that left; a name that left a file did not arrive there. */
 function takeMoved(names: readonly string[], arrivals: Map<string, string[]>) {
   return names.flatMap((name) => {
-    const to = arrivals.get(name)?.shift()
+    const to = arrivals.get(name)?.pop()
     return to === undefined ? [] : [{ name, to }]
   })
 }
