@@ -24,6 +24,7 @@ export interface Workspace {
 export interface TurnRecorder {
   /** Called with each complete model reply before any of its tools runs. */
   recordReply(turn: number, reply: unknown, usage: TurnUsage): Promise<void>
+  /** May resolve while it is still being written: it has to be durable before the next `reserve` resolves. */
   recordToolResult(
     turn: number,
     result: { readonly toolUseId: string; readonly tool: string; readonly summary: string; readonly body: unknown },

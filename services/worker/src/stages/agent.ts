@@ -9,6 +9,7 @@ import {
   type FinishVerdict,
   type ModelSwitch,
   runAgent,
+  type Spending,
   systemPromptFor,
   type TurnRecorder,
   type Workspace,
@@ -46,6 +47,7 @@ export async function runAgentStage(
   input: AgentStageInput,
 ): Promise<AgentEnding> {
   const { signal } = owned
+  const recorder = recorderFor(deps, owned, log)
   const { ending } = await runAgent({
     model: deps.modelFor(input.model, (change) => noteSwitch(deps, owned, log, change)),
     ...protocolFor(deps, input),
@@ -55,8 +57,8 @@ export async function runAgentStage(
     firstMessage: input.firstMessage,
     delimiter: input.delimiter,
     limits: await limitsFor(deps, owned, log, input),
-    recorder: recorderFor(deps, owned, log),
-    spending: spendingOfRun(deps, owned, log),
+    recorder,
+    spending: syncedWith(recorder, spendingOfRun(deps, owned, log)),
     drainNotes: () => drainNotes(deps, owned, log, input.delimiter),
     judgeFinish: input.judgeFinish,
     onEvent: (event) => {
@@ -65,7 +67,7 @@ export async function runAgentStage(
     },
     signal,
     now: deps.now,
-  })
+  }).finally(recorder.synced)
   if (ending.kind === 'aborted') throw abortError(signal)
   return ending
 }
@@ -101,14 +103,30 @@ async function drainNotes(
   return [{ about: 'plan', text: editedPlanNote(folded.planText, delimiter) }]
 }
 
+/** A recorder whose tool results are being written when it returns; `synced` resolves when they are on disk. */
+type Recorder = TurnRecorder & { readonly synced: () => Promise<void> }
+
+/** No request goes out before the results that it carries are on disk: one wait for both that and the money. */
+function syncedWith(recorder: Recorder, spending: Spending): Spending {
+  return {
+    reserve: async (request) => {
+      const [reservation] = await Promise.all([spending.reserve(request), recorder.synced()])
+      return reservation
+    },
+  }
+}
+
 /**
  * Turns go to the ledger's stream; totals and progress follow, so that a crash loses neither money nor history. What
- * belongs to one step goes out together and is synced to disk once.
+ * belongs to one step goes out together and is synced to disk once; a tool's result goes out as soon as it is known, and
+ * is waited for before the next request.
  */
-function recorderFor(deps: WorkerDeps, owned: OwnedTask, log: RunLog): TurnRecorder {
+function recorderFor(deps: WorkerDeps, owned: OwnedTask, log: RunLog): Recorder {
   const append = (kind: TurnEntry['kind'], turn: number, body: unknown) =>
     deps.ledger.appendTurn(owned.ownership, log.run.id, { kind, turn, body: JSON.stringify(body) })
+  let writing: Promise<void> = Promise.resolve()
   return {
+    synced: () => writing,
     recordReply: async (turn, reply, usage) => {
       const { tokens, startedAtMs } = log.run
       log.change({
@@ -128,10 +146,13 @@ function recorderFor(deps: WorkerDeps, owned: OwnedTask, log: RunLog): TurnRecor
     recordToolResult: async (turn, result) => {
       const detail = result.summary.slice(0, 300)
       const lastTool = `${result.tool} ${detail}`.slice(0, 200)
-      await Promise.all([
+      writing = Promise.all([
+        writing,
         append('tool-result', turn, result),
         owned.record({ kind: 'tool-call', turn, tool: result.tool, detail }, log.progress({ turn, lastTool })),
-      ])
+      ]).then(() => undefined)
+      // Whoever waits for it hears of it.
+      writing.catch(() => undefined)
     },
     recordCompaction: async (turn, facts, messages) => {
       deps.log.info({ taskId: owned.task.id, turn, ...facts }, 'the conversation was shortened')
