@@ -28,7 +28,7 @@ export function worldOf(stack: Stack) {
       refusedByModel: stack.model.violations().slice(-3),
     }
   }
-  const until = (planPath: string, what: string, holds: (task: Task) => boolean, timeoutMs = 90_000) =>
+  const until = (planPath: string, what: string, holds: (task: Task) => boolean, timeoutMs = 150_000) =>
     waitFor(
       `${planPath}: ${what}`,
       async () => {

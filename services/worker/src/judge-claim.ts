@@ -6,7 +6,6 @@ import type { WorkerDeps } from './deps.ts'
 import type { OwnedTask } from './own-task.ts'
 import type { RunLog } from './run-log.ts'
 import { findSecrets } from './secret-search.ts'
-
 import { createSelfReview } from './self-review/self-review.ts'
 import { type CollectedChange, collectChange } from './stages/collect-change.ts'
 import { concernProblem, sameConcern } from './verification/concern-problem.ts'
@@ -123,8 +122,10 @@ function isKnown(concern: Parameters<typeof sameConcern>[0], { earlier = [] }: J
 }
 
 /** A change beyond the ceilings is something the agent can mend: a build folder, a download. */
+const MENDABLE: readonly string[] = ['change-too-large', 'patterns-too-complex']
+
 function tooLarge(error: unknown): Problem {
-  if (!(error instanceof DevBotError) || error.category !== 'invalid-input') throw error
+  if (!(error instanceof DevBotError) || !MENDABLE.includes(error.code)) throw error
   return {
     about: 'size',
     maxRejections: MAX_REJECTIONS,
