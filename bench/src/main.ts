@@ -1,17 +1,15 @@
-import { measureJobToFirstRequest } from './job-to-first-request.ts'
+import { measureHarness } from './harness.ts'
 import { measurePlanToJob } from './plan-to-job.ts'
 import { measureRedisPerTask } from './redis-per-task.ts'
 import type { BenchResult } from './report/figure.ts'
 import { printResult, say } from './report/print-result.ts'
 import { measureSandbox } from './sandbox.ts'
 import { measureWebhookTo202 } from './webhook-to-202.ts'
-import { measureWorkerMemory } from './worker-memory.ts'
 
 const benches: readonly (readonly [name: string, measure: () => Promise<BenchResult>])[] = [
   ['plan-to-job', measurePlanToJob],
   ['webhook-to-202', measureWebhookTo202],
-  ['job-to-first-request', measureJobToFirstRequest],
-  ['worker-memory', measureWorkerMemory],
+  ['harness', measureHarness],
   ['redis-per-task', measureRedisPerTask],
   ['sandbox', measureSandbox],
 ]
