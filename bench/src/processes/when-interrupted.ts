@@ -16,7 +16,15 @@ export function disposeWhenInterrupted(parts: AsyncDisposableStack): void {
 /** Exit code of a shell for a process that was told to end. */
 const INTERRUPTED = 130
 
+let told = false
+
+/** Waits for ever when the bench was told to end: what fails then fails because its parts are being stopped. */
+export async function untilStoppedIfInterrupted(): Promise<void> {
+  if (told) await new Promise<never>(() => undefined)
+}
+
 function onSignal(): void {
+  told = true
   process.stderr.write('told to end; stopping what was started ...\n')
   Promise.allSettled([...open].map((parts) => parts.disposeAsync())).finally(() => process.exit(INTERRUPTED))
 }

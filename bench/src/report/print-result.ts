@@ -1,4 +1,5 @@
 import { cpus, loadavg } from 'node:os'
+import { untilStoppedIfInterrupted } from '../processes/when-interrupted.ts'
 import { type BenchResult, type Figure, isMet, ratioOf } from './figure.ts'
 
 /** A load average above this before the start means that something else uses the machine. */
@@ -8,7 +9,10 @@ const QUIET_LOAD = 2
 export async function printResult(measure: () => Promise<BenchResult>): Promise<void> {
   const loadBefore = loadavg()[0] ?? 0
   const startedAt = performance.now()
-  const result = await measure()
+  const result = await measure().catch(async (error: unknown) => {
+    await untilStoppedIfInterrupted()
+    throw error
+  })
   const facts = {
     date: new Date().toISOString().slice(0, 10),
     cores: cpus().length,
