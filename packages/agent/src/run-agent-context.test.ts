@@ -1,6 +1,6 @@
-import type { ExecResult } from '@devbot/contracts'
+import { DevBotError, type ExecResult } from '@devbot/contracts'
 import { describe, expect, it } from 'vitest'
-import type { ModelMessage, ModelRequest } from './model-client.ts'
+import type { ModelClient, ModelMessage, ModelRequest } from './model-client.ts'
 import { implementMessage } from './prompt-messages.ts'
 import { CLAIM, createPurse, DELIMITER, EMPTY_WORKSPACE, runScript, WIDE_LIMITS } from './testing/loop-harness.ts'
 import { text, toolUse } from './testing/scripted-model.ts'
@@ -243,6 +243,26 @@ describe('runAgent when the conversation grows', () => {
     ])
     expect(run.ending).toMatchObject({ kind: 'limit-reached', limit: 'context' })
     expect(run.requests).toHaveLength(1)
+  })
+
+  it('takes an invalid request for a too long one only where the conversation fills much of the window', async () => {
+    let asked = 0
+    const model: ModelClient = {
+      ...createStrictModel({ windowTokens: 1e9, reply: () => ({}) }).model,
+      ask: async () => {
+        asked += 1
+        if (asked > 6)
+          throw new DevBotError({ category: 'invalid-input', code: 'model-request-refused', message: '400' })
+        return {
+          content: [toolUse('shell', { command: `step ${asked}` }, `call-${asked}`)],
+          stopReason: 'tool_use',
+          usage: { inputTokens: 3_000 * asked, outputTokens: 10, requestBytes: 12_000 * asked, maxOutputTokens: 100 },
+        }
+      },
+    }
+    const input = { model, limits: LIMITS, workspace: talkative(8_000) }
+    await expect(runScript([], input)).rejects.toMatchObject({ code: 'model-request-refused' })
+    expect(asked).toBe(7)
   })
 
   it('throws a refusal of a conversation in which there is nothing to shorten', async () => {

@@ -163,7 +163,7 @@ async function askModel(run: Run, turn: number): Promise<Asked | AgentEnding> {
 async function askOrShorten(run: Run, turn: number): Promise<PaidReply | AgentEnding> {
   try {
     return await askPaid({ ...run, turn }).catch(async (error: unknown) => {
-      if (run.stop.aborted || !mayBeTooLong(error)) throw error
+      if (run.stop.aborted || !mayBeTooLong(error, run.conversation)) throw error
       run.conversation.windowWasReached()
       if (!(await shortenConversation(run, turn))) throw error
       return askPaid({ ...run, turn })
@@ -176,9 +176,10 @@ async function askOrShorten(run: Run, turn: number): Promise<PaidReply | AgentEn
 }
 
 /** What the endpoint calls an invalid request is told apart from a too long one by no more than its size. */
-function mayBeTooLong(error: unknown): boolean {
-  const codes = ['model-request-too-long', 'model-request-refused']
-  return error instanceof DevBotError && codes.includes(error.code)
+function mayBeTooLong(error: unknown, { size, windowTokens }: Conversation): boolean {
+  if (!(error instanceof DevBotError)) return false
+  if (error.code === 'model-request-too-long') return true
+  return error.code === 'model-request-refused' && size().likely > windowTokens() / 2
 }
 
 function judged(call: ToolCall, verdict: ReplyVerdict): ToolCall {

@@ -29,7 +29,10 @@ describe('a self-review of a trajectory’s work', () => {
     expect(ask({}, `Please: ${REVIEW}`)).toMatchObject({ trajectory: 'one' })
   })
 
-  it('is refused where no trajectory fits', () => {
-    expect(ask({}, '# Review of a finished change\n\nreplay: two')).toMatchObject({ rule: 'no-trajectory' })
+  it('approves where no trajectory fits, as a review shows less than the work did', () => {
+    expect(ask({}, '# Review of a finished change\n\nreplay: two')).toMatchObject({
+      trajectory: 'none (review)',
+      turn: { text: '{"findings":[]}' },
+    })
   })
 })

@@ -22,10 +22,7 @@ export async function changedFiles(
   /** Files that would have been looked at, had they been smaller or fewer. */
   readonly leftOut: number
 }> {
-  const [before, after] = await Promise.all([entriesOf(store, baseTreeId), entriesOf(store, treeId)])
-  const paths = [...new Set([...before.keys(), ...after.keys()])]
-    .filter((path) => before.get(path) !== after.get(path))
-    .sort()
+  const paths = await changedPaths(store, baseTreeId, treeId)
   const about = paths.filter((path) => testLanguageOf(path) !== undefined || SETTINGS.test(basename(path)))
   const wanted = about.slice(0, MAX_FILES)
   const [was, is] = await Promise.all([
@@ -41,6 +38,16 @@ export async function changedFiles(
     return [{ path, ...(one === undefined ? {} : { before: one }), ...(other === undefined ? {} : { after: other }) }]
   })
   return { paths, files, leftOut: about.length - files.length }
+}
+
+/** The paths whose content or mode differs between two trees, sorted. */
+export async function changedPaths(
+  store: RepositoryStore,
+  oneTreeId: ObjectId,
+  otherTreeId: ObjectId,
+): Promise<readonly string[]> {
+  const [one, other] = await Promise.all([entriesOf(store, oneTreeId), entriesOf(store, otherTreeId)])
+  return [...new Set([...one.keys(), ...other.keys()])].filter((path) => one.get(path) !== other.get(path)).sort()
 }
 
 function textOf(file: FoundFile | undefined): string | undefined {

@@ -6,7 +6,7 @@ import { scopeConcerns } from '../policy/scope.ts'
 import type { RunLog } from '../run-log.ts'
 import { type CheckCommand, type CheckInput, type CommandRun, runInCheckSandbox } from '../stages/check.ts'
 import type { Work } from '../work-with-agent.ts'
-import { changedFiles } from './changed-files.ts'
+import { changedFiles, changedPaths } from './changed-files.ts'
 import { criteriaCommands, criteriaConcerns, criteriaProblem, criteriaResults } from './criteria.ts'
 import { inventoryConcerns } from './inventory-concerns.ts'
 import type { Problem } from './problem.ts'
@@ -44,7 +44,7 @@ export function createTreeVerification(deps: WorkerDeps, owned: OwnedTask, log: 
 
   /** What the change itself shows, and what the runner's list does. */
   const examine = async (treeId: ObjectId, tests: CommandRun | undefined): Promise<Partial<RunRecord>> => {
-    const { store, baseCommitId } = await work.source()
+    const { store, baseCommitId, startTreeId } = await work.source()
     const { paths, files, leftOut } = await changedFiles(store, await store.treeOf(baseCommitId), treeId)
     const before = inventoryBefore(log.run, earlier)
     const after = tests?.inventory
@@ -53,7 +53,10 @@ export function createTreeVerification(deps: WorkerDeps, owned: OwnedTask, log: 
     const passed = tests !== undefined && checkPassed(tests.check)
     const byList = passed || evidence?.compared === true ? inventoryConcerns(before, evidence, after) : []
     const aboutTests = work.plan.allow_test_changes === true ? [] : [...tamperConcerns(files), ...byList]
-    const concerns = [...aboutTests, ...scopeConcerns(paths, work.rules.scopes)]
+    const ofRun = new Set(await changedPaths(store, startTreeId, treeId))
+    const concerns = [...aboutTests, ...scopeConcerns(paths, work.rules.scopes)].filter(
+      ({ path }) => path === undefined || ofRun.has(path) || isListed(path, earlier),
+    )
     concernsOfTree = { treeId, concerns }
     return {
       ...(leftOut === 0
@@ -101,6 +104,11 @@ export function createTreeVerification(deps: WorkerDeps, owned: OwnedTask, log: 
     /** Of the tree that was looked at last, those that the agent can do something about by taking changes back. */
     concerns: (): readonly Concern[] => concernsOfTree?.concerns ?? [],
   }
+}
+
+/** What an earlier run was told of stays a concern; what only people pushed to the branch never was one. */
+function isListed(path: string, earlier: readonly RunRecord[]): boolean {
+  return earlier.some(({ concerns = [] }) => concerns.some((concern) => concern.path === path))
 }
 
 /** The list of this run's baseline, else of the newest run that had one. */
