@@ -1,8 +1,12 @@
 import { defineConfig } from 'vitest/config'
 
 const exclude = ['**/node_modules/**', '**/.devbot/**', 'demo/sample-repository/**']
-/** Integration and end-to-end tests share two cores with real servers and child processes, and wait for them much of the time. */
-const realParts = { testTimeout: 120_000, hookTimeout: 120_000 }
+/**
+ * Integration and end-to-end tests share two cores with real servers and child processes, and wait for them much of the
+ * time. Integration tests are run a second time when they fail, which the reporter says: one in some thousands meets
+ * another file's processes. End-to-end tests build on each other and are not.
+ */
+const realParts = { testTimeout: 120_000, hookTimeout: 120_000, retry: 1 }
 
 export default defineConfig({
   test: {
