@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { DevBotError } from '@devbot/contracts'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -9,11 +10,13 @@ import { generous, makeDriver, sh, specForTests, tarOf, text } from '../testing/
 import { processesWith } from '../testing/own-processes.ts'
 
 const PATH = '/usr/bin:/bin'
+/** What an ended sandbox still has to kill is found by its id: two tests must never share one. */
+const ownId = () => randomBytes(6).toString('hex')
 
 /** Our own engine, with this script in place of the channel's server. */
 async function openWith(script: string, change: (engine: SandboxEngine) => Partial<SandboxEngine> = () => ({})) {
   const made = makeDriver(PATH)
-  const engine = await createProcessEngine({ id: 'hostile', folder: join(made.root, 'hostile'), pathEnvironment: PATH })
+  const engine = await createProcessEngine({ id: ownId(), folder: join(made.root, 'hostile'), pathEnvironment: PATH })
   onTestFinished(async () => {
     await engine.remove()
     made.remove()
@@ -61,7 +64,7 @@ describe('frames forged for a call under way', () => {
 
   it('make a command that goes on look ended, and the scan still stops it first', async () => {
     const made = makeDriver(PATH)
-    const engine = await createProcessEngine({ id: 'forge', folder: join(made.root, 'forge'), pathEnvironment: PATH })
+    const engine = await createProcessEngine({ id: ownId(), folder: join(made.root, 'forge'), pathEnvironment: PATH })
     // The server writes into a pipe, as in a container: whoever has its user can open that and write into it too.
     const start: SandboxEngine['start'] = (argv) =>
       engine.start(argv[3] === 'devbot' ? ['sh', '-c', '"$@" | cat', 'sh', ...argv] : argv)
@@ -179,7 +182,7 @@ describe('a server that is cut off', () => {
   it('in the middle of a file call has the call repeated on a fresh one', async () => {
     let starts = 0
     const made = makeDriver(PATH)
-    const engine = await createProcessEngine({ id: 'flaky', folder: join(made.root, 'flaky'), pathEnvironment: PATH })
+    const engine = await createProcessEngine({ id: ownId(), folder: join(made.root, 'flaky'), pathEnvironment: PATH })
     onTestFinished(async () => {
       await engine.remove()
       made.remove()

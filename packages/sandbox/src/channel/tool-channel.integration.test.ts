@@ -405,7 +405,7 @@ describe('a hostile channel', () => {
   async function openWith(script: string) {
     const made = makeDriver('/usr/bin:/bin')
     const engine = await createProcessEngine({
-      id: 'hostile',
+      id: randomBytes(6).toString('hex'),
       folder: join(made.root, 'hostile'),
       pathEnvironment: '/usr/bin:/bin',
     })
