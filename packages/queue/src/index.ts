@@ -1,5 +1,6 @@
 export { connectLedger, type LedgerOptions } from './connect-ledger.ts'
 export * from './ledger.ts'
+export type { SharedWait, SharedWaits } from './shared-waits.ts'
 export { startSweeper } from './sweeper.ts'
 export { createTaskQueue } from './task-queue.ts'
 export { startTaskWorker, type TaskWorkerOptions } from './task-worker.ts'

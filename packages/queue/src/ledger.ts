@@ -11,6 +11,7 @@ import type {
   TaskId,
   TaskProgress,
 } from '@devbot/contracts'
+import type { SharedWaits } from './shared-waits.ts'
 
 /**
  * The durable record of tasks, inboxes, turns and events. Every method may throw a DevBotError of category `transient`
@@ -162,6 +163,7 @@ export type TurnEntry = {
  * `conflict` (code `ownership-lost`) when the epoch is no longer the newest.
  */
 export interface WorkerLedger extends SpendingLedger {
+  readonly waits: SharedWaits
   /**
    * Takes the task: a new epoch and a lease by Redis' clock, in one script. `busy` while another owner's lease holds;
    * `unknown` when there is no such task. Taking sets the due time to the end of the lease, so that a task whose owner

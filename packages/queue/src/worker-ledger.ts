@@ -25,6 +25,7 @@ import { readRecord, readTask, writeRecord } from './records.ts'
 import type { ScriptRunner } from './redis/script-runner.ts'
 import { createRetirement } from './retire-tasks.ts'
 import { readKind, readOwned, readReply, replyText, unexpectedReply } from './script-reply.ts'
+import { createSharedWaits } from './shared-waits.ts'
 import { createSpendingLedger } from './spending-ledger.ts'
 import type { TurnBodies } from './turn-bodies.ts'
 import { appendTurn } from './turns.ts'
@@ -48,6 +49,7 @@ export function createWorkerLedger(scripts: ScriptRunner, bodies: TurnBodies): W
     appendTurn: (ownership, runId, entry) => appendTurn(scripts, bodies, ownership, runId, entry),
     recordEvent: (ownership, event, progress) => recordEvent(scripts, ownership, event, progress),
     ...createSpendingLedger(scripts),
+    waits: createSharedWaits(scripts),
     dueTasks: async (limit) => readReply(z.array(taskIdSchema), await scripts.run('due-tasks', limit)),
     retire: createRetirement(scripts, bodies),
   }

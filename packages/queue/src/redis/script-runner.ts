@@ -13,6 +13,7 @@ const SCRIPTS = [
   'create-task',
   'deliver',
   'due-tasks',
+  'extend-wait',
   'finish-retiring',
   'heartbeat',
   'holds-lease',
@@ -33,6 +34,7 @@ const SCRIPTS = [
   'spent-today',
   'take',
   'task-details',
+  'waits',
 ] as const
 type ScriptName = (typeof SCRIPTS)[number]
 
