@@ -12,7 +12,7 @@ describe('a model, a GitHub and a git that fail once', () => {
   let world: ReturnType<typeof worldOf>
 
   beforeAll(async () => {
-    stack = await startStack()
+    stack = await startStack({ sandbox: 'process' })
     world = worldOf(stack)
   })
   afterAll(() => stack?.stop())

@@ -8,7 +8,7 @@ describe('plans of every kind, on a repository whose default branch is not main'
   let world: ReturnType<typeof worldOf>
 
   beforeAll(async () => {
-    stack = await startStack({ defaultBranch: 'trunk', plans: ['hello.md'] })
+    stack = await startStack({ sandbox: 'process', defaultBranch: 'trunk', plans: ['hello.md'] })
     world = worldOf(stack)
   })
   afterAll(() => stack?.stop())

@@ -46,7 +46,11 @@ describe('the policy of a repository', () => {
   let world: ReturnType<typeof worldOf>
 
   beforeAll(async () => {
-    stack = await startStack({ trajectories: structuredClone(TRAJECTORIES) as never, env: { RECONCILE_SECONDS: '2' } })
+    stack = await startStack({
+      sandbox: 'process',
+      trajectories: structuredClone(TRAJECTORIES) as never,
+      env: { RECONCILE_SECONDS: '2' },
+    })
     world = worldOf(stack)
   })
   afterAll(() => stack?.stop())

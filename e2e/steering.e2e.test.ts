@@ -60,7 +60,11 @@ describe('people who steer, and ceilings that hold', () => {
   let world: ReturnType<typeof worldOf>
 
   beforeAll(async () => {
-    stack = await startStack({ trajectories: structuredClone(TRAJECTORIES) as never, env: { RECONCILE_SECONDS: '2' } })
+    stack = await startStack({
+      sandbox: 'process',
+      trajectories: structuredClone(TRAJECTORIES) as never,
+      env: { RECONCILE_SECONDS: '2' },
+    })
     world = worldOf(stack)
   })
   afterAll(() => stack?.stop())

@@ -13,7 +13,7 @@ describe('who may steer, and the loop without webhooks', () => {
 
   beforeAll(async () => {
     // No webhook reaches the ingress: the reconciler alone has to see reviews, closes and merges.
-    stack = await startStack({ webhooks: false, env: { RECONCILE_SECONDS: '1' } })
+    stack = await startStack({ sandbox: 'process', webhooks: false, env: { RECONCILE_SECONDS: '1' } })
     world = worldOf(stack)
     await stack.dropPlan(PLAN)
     await world.settled(PLAN, 'in-review')

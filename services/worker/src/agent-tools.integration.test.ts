@@ -20,7 +20,7 @@ describe.skipIf(!docker.answers).each(chosen(docker.places))("the agent's tools 
 const bytesOf = (text: string) => new TextEncoder().encode(text)
 
 function toolTests(place: Place): void {
-  const isContained = place.name.startsWith('Docker')
+  const isContained = place.isContainer
   let made: Awaited<ReturnType<Place['make']>>
   let sandbox: Sandbox
   let root: string

@@ -7,6 +7,7 @@ import { engineAnswers, type TestImage } from './test-images.ts'
 /** Somewhere that sandboxes can be made, to run the same tests there. */
 export type Place = {
   readonly name: string
+  readonly isContainer: boolean
   /** A sandbox that is new, or looks it, and the folder that all it may write is in. */
   make(): Promise<{ readonly sandbox: Sandbox; readonly root: string; remove(): Promise<void> }>
   /** After the last test. */
@@ -20,6 +21,7 @@ export function processPlaces(): readonly Place[] {
   let open = shells.paths.length
   return shells.paths.map(({ name, pathEnvironment }) => ({
     name,
+    isContainer: false,
     async make() {
       const made = makeDriver(pathEnvironment)
       const sandbox = await made.driver.create(specForTests).catch((error: unknown) => {
@@ -47,6 +49,7 @@ export async function dockerPlaces(dockerHost: string): Promise<{ answers: boole
     const pod = createReusablePod(dockerHost, image)
     return {
       name: `Docker and the ${image} image`,
+      isContainer: true,
       async make() {
         const sandbox = await pod.nextSandbox()
         return { sandbox, root: '/sandbox', remove: async () => await sandbox[Symbol.asyncDispose]() }
