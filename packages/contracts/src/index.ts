@@ -1,5 +1,6 @@
 export * from './advance.ts'
 export * from './branch-name.ts'
+export * from './checkpoint.ts'
 export * from './container-profile.ts'
 export { MAX_PLAN_BYTES, tooLarge } from './decode-plan.ts'
 export * from './describe-event.ts'
