@@ -19,8 +19,14 @@ import { watchSandboxes } from './watch-sandboxes.ts'
 const SWEEP_MS = 500
 const SWEEP_BATCH = 100
 
-/** Builds the worker's parts and starts them: jobs, sweeper, reaper, retention, health. */
-export async function startWorker(config: WorkerConfig): Promise<RunningService & { readonly log: Logger }> {
+/**
+ * Builds the worker's parts and starts them: jobs, sweeper, reaper, retention, health. `around` may put something around
+ * the ports that the stories work with; the crash matrix (e2e) does.
+ */
+export async function startWorker(
+  config: WorkerConfig,
+  { around = (deps) => deps }: { readonly around?: (deps: WorkerDeps) => WorkerDeps } = {},
+): Promise<RunningService & { readonly log: Logger }> {
   const githubSecret = config.github.kind === 'token' ? config.github.token : config.github.privateKey
   const modelSecrets = secretsOfModel(config)
   const secrets = [config.redisUrl, ...modelSecrets, githubSecret]
@@ -40,7 +46,7 @@ export async function startWorker(config: WorkerConfig): Promise<RunningService 
     auth: githubAuth(config),
     onWarning: (message) => log.warn(message),
   })
-  const deps: WorkerDeps = {
+  const deps: WorkerDeps = around({
     ledger,
     github,
     repositories: openRepositories({
@@ -59,7 +65,7 @@ export async function startWorker(config: WorkerConfig): Promise<RunningService 
     log,
     now: Date.now,
     random: Math.random,
-  }
+  })
   const shutdown = new AbortController()
   const onError = (error: unknown) => log.error({ error }, 'a part of the worker reported an error')
   const housekeeping = await keepHouse(deps, { retentionDays: config.retentionDays, onError })
