@@ -10,7 +10,7 @@ describe('services that are killed and a Redis that goes away', () => {
   let world: ReturnType<typeof worldOf>
 
   beforeAll(async () => {
-    stack = await startStack({ sandbox: 'process' })
+    stack = await startStack({ sandbox: 'process', env: { LEASE_SECONDS: '5' } })
     world = worldOf(stack)
   })
   afterAll(() => stack?.stop())

@@ -3,6 +3,9 @@ import { type Stack, startStack, waitFor } from '@devbot/demo'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { repository, worldOf } from './src/world.ts'
 
+/** For plans whose tests are not what is looked at: the sample's own suite takes seconds. */
+const QUICK = '---\ntest: node --version\n---\n'
+
 describe('plans of every kind, on a repository whose default branch is not main', () => {
   let stack: Stack
   let world: ReturnType<typeof worldOf>
@@ -53,8 +56,8 @@ describe('plans of every kind, on a repository whose default branch is not main'
   })
 
   it('works on two plans of one repository at once', async () => {
-    await world.writePlan('left.md', '# Left\n\nreplay: slow, please (left)\n')
-    await world.writePlan('right.md', '# Right\n\nreplay: slow, please (right)\n')
+    await world.writePlan('left.md', `${QUICK}# Left\n\nreplay: slow, please (left)\n`)
+    await world.writePlan('right.md', `${QUICK}# Right\n\nreplay: slow, please (right)\n`)
     await waitFor(
       'both to be under way',
       async () =>
@@ -84,7 +87,7 @@ describe('plans of every kind, on a repository whose default branch is not main'
   })
 
   it('reports a rename, a delete, a binary and a non-ASCII file as git’s name-status says', async () => {
-    await world.writePlan('files.md', '# Files\n\nreplay: rename-delete-binary\n')
+    await world.writePlan('files.md', `${QUICK}# Files\n\nreplay: rename-delete-binary\n`)
     const task = await world.settled('files.md', 'in-review')
     const changes = await world.nameStatus(task.branch)
     expect(changes.map((line) => line.replace(/^R\d+/, 'R')).sort()).toEqual([
@@ -104,7 +107,7 @@ describe('plans of every kind, on a repository whose default branch is not main'
   })
 
   it('stops an agent that goes in circles and keeps what it did', async () => {
-    await world.writePlan('loop.md', '# Loop\n\nreplay: loop\n')
+    await world.writePlan('loop.md', `${QUICK}# Loop\n\nreplay: loop\n`)
     const task = await world.settled('loop.md', 'given-up')
     expect(task.statusReason).toMatch(/went in circles/)
     expect(await world.report('loop.md')).toMatch(/^status: given-up$/m)

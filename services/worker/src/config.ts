@@ -92,6 +92,8 @@ const table = {
   githubApiUrl: variable('GITHUB_API_URL', httpUrl, 'https://api.github.com'),
   githubServerUrl: variable('GITHUB_SERVER_URL', httpUrl, 'https://github.com'),
   reconcileSeconds: integerVariable('RECONCILE_SECONDS', { min: 1, max: 86_400, default: 120 }),
+  /** Shorter, a worker that is only slow loses its tasks to another; longer, those of a dead one lie still. */
+  leaseSeconds: integerVariable('LEASE_SECONDS', { min: 5, max: 600, default: 20 }),
   concurrency: integerVariable('WORKER_CONCURRENCY', { min: 1, max: 64, default: 2 }),
   maxTurns: integerVariable('MAX_TURNS', { min: 1, max: 1000, default: 100 }),
   maxCostUsd: numberVariable('MAX_COST_USD', { min: 0.01, max: 10_000, default: 10 }),

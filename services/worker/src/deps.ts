@@ -51,6 +51,8 @@ export type WorkerSettings = {
   /** The model's window; absent: by the model's name. */
   readonly contextTokens: number | undefined
   readonly reconcileMs: number
+  /** Lease on a task: a dead worker's task is taken up by another after this, and its sandboxes go at the next look. */
+  readonly leaseMs: number
   readonly sandboxLimits: Omit<SandboxLimits, 'maxMinutes'>
   /** Names of images, with `*`, that a repository's policy may use; empty: any. */
   readonly imagesAllowed: readonly string[]

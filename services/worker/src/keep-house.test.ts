@@ -53,7 +53,7 @@ function makeHouse() {
     done,
     errors,
     sandboxes,
-    start: () => keepHouse(deps, { retentionDays: 30, onError: (error) => errors.push(error) }),
+    start: () => keepHouse(deps, { retentionDays: 30, reapPeriodMs: 20_000, onError: (error) => errors.push(error) }),
   }
 }
 

@@ -1,10 +1,5 @@
 import type { WorkerDeps } from './deps.ts'
 
-/**
- * How often sandboxes of dead owners are removed. A lease lasts 20 s, so what a killed worker leaves is gone one lease and
- * one such period after its death. Asking costs the engine two listings.
- */
-const REAP_PERIOD_MS = 20_000
 const RETIRE_PERIOD_MS = 60_000
 /** Longest the start waits for the first look, and a stop for the running one: an engine that hangs holds up neither. */
 const PATIENCE_MS = 5_000
@@ -18,11 +13,19 @@ export type Housekeeping = { readonly close: () => Promise<void> }
  */
 export async function keepHouse(
   deps: Pick<WorkerDeps, 'sandboxes' | 'ledger' | 'log' | 'now'>,
-  options: { readonly retentionDays: number; readonly onError: (error: unknown) => void },
+  options: {
+    readonly retentionDays: number
+    /**
+     * How often sandboxes of dead owners are removed: what a killed worker leaves is gone one lease and one such period
+     * after its death. Asking costs the engine two listings.
+     */
+    readonly reapPeriodMs: number
+    readonly onError: (error: unknown) => void
+  },
 ): Promise<Housekeeping> {
   const stopping = new AbortController()
-  const readiness = repeat(() => readyImages(deps, stopping.signal), REAP_PERIOD_MS, options.onError)
-  const reaping = repeat(() => reap(deps), REAP_PERIOD_MS, options.onError)
+  const readiness = repeat(() => readyImages(deps, stopping.signal), options.reapPeriodMs, options.onError)
+  const reaping = repeat(() => reap(deps), options.reapPeriodMs, options.onError)
   const retiring = repeat(() => retire(deps, options.retentionDays), RETIRE_PERIOD_MS, options.onError)
   const all = [readiness, reaping, retiring]
   await atMost(PATIENCE_MS, Promise.all([readiness.first, reaping.first, retiring.first]))

@@ -10,8 +10,6 @@ import {
 import type { Ownership } from '@devbot/queue'
 import type { WorkerDeps } from './deps.ts'
 
-/** Lease on a task; a dead worker's task is taken up by another after this. */
-const LEASE_MS = 20_000
 /** Before the end of the lease, when the owner stops by itself: somebody else may take the task at that moment. */
 const LEASE_MARGIN_MS = 2_000
 /** How often the lease is renewed and the inbox looked at: a cancel is heard within a second. */
@@ -54,8 +52,9 @@ export async function ownTask(
   work: (owned: OwnedTask) => Promise<{ readonly dueAtMs: number; readonly reason: string } | undefined>,
 ): Promise<'done' | 'busy' | 'unknown'> {
   const { ledger, settings, log } = deps
+  const { leaseMs } = settings
   // Unique per execution: a job that runs twice in one process must not take the task from itself.
-  const taken = await ledger.take(taskId, `${settings.owner}-${randomUUID().slice(0, 8)}`, LEASE_MS)
+  const taken = await ledger.take(taskId, `${settings.owner}-${randomUUID().slice(0, 8)}`, leaseMs)
   if (taken.kind !== 'taken') return taken.kind
   const { ownership } = taken
   const snapshot = await ledger.snapshot(taskId)
@@ -71,7 +70,7 @@ export async function ownTask(
   let renewedAtMs = performance.now()
   const beat = async () => {
     const askedAtMs = performance.now()
-    const heartbeat = await ledger.heartbeat(ownership, LEASE_MS)
+    const heartbeat = await ledger.heartbeat(ownership, leaseMs)
     renewedAtMs = askedAtMs
     waiting = heartbeat.inboxKinds
     if (!heartbeat.held) stop.abort(stopReason('ownership-lost', 'another worker owns the task'))
@@ -80,7 +79,7 @@ export async function ownTask(
   }
   const heart = keepBeating(beat, (error) => {
     log.warn({ taskId, error }, 'the lease could not be renewed; trying again')
-    if (performance.now() - renewedAtMs > LEASE_MS - LEASE_MARGIN_MS) {
+    if (performance.now() - renewedAtMs > leaseMs - LEASE_MARGIN_MS) {
       stop.abort(stopReason('ownership-lost', 'the lease could not be renewed in time'))
     }
   })

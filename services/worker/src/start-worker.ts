@@ -68,7 +68,12 @@ export async function startWorker(
   })
   const shutdown = new AbortController()
   const onError = (error: unknown) => log.error({ error }, 'a part of the worker reported an error')
-  const housekeeping = await keepHouse(deps, { retentionDays: config.retentionDays, onError })
+  const housekeeping = await keepHouse(deps, {
+    retentionDays: config.retentionDays,
+    // Nothing of a dead worker is free to go before its lease has ended.
+    reapPeriodMs: deps.settings.leaseMs,
+    onError,
+  })
   const jobs = startTaskWorker({
     ...redis,
     concurrency: config.concurrency,
@@ -135,6 +140,7 @@ function settingsFor(config: WorkerConfig): WorkerDeps['settings'] {
     maxTokens: config.maxTokens,
     contextTokens: config.contextTokens,
     reconcileMs: config.reconcileSeconds * 1000,
+    leaseMs: config.leaseSeconds * 1000,
     sandboxLimits: {
       memoryBytes: config.sandboxMemoryBytes,
       diskBytes: config.sandboxDiskBytes,
