@@ -1,23 +1,21 @@
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { parseReportFacts } from '@devbot/contracts'
-import { canUseDocker, type Stack, startStack, waitFor } from '@devbot/demo'
+import { type Stack, startStack, waitFor } from '@devbot/demo'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { repository, worldOf } from './src/world.ts'
 
 const PLAN = '261122__PLAN__rounding-and-relative-times.md'
 const review = JSON.parse(await readFile(fileURLToPath(new URL('../demo/review.json', import.meta.url)), 'utf8'))
 
-// Where no engine can run, the demo and all other tests have processes; with one, nothing else would try them.
-const drivers = (await canUseDocker()) ? (['docker', 'process'] as const) : (['process'] as const)
-
-describe.each(drivers)('the loop, on a real change in a real program, with the %s driver', (sandbox) => {
+/** In containers where they are possible. What is not about containers, the other tests show with processes. */
+describe('the loop, on a real change in a real program', () => {
   let stack: Stack
   let world: ReturnType<typeof worldOf>
   let baseBefore: string | undefined
 
   beforeAll(async () => {
-    stack = await startStack({ sandbox })
+    stack = await startStack()
     world = worldOf(stack)
     baseBefore = (await world.branches()).get('main')
     await stack.dropPlan(PLAN)

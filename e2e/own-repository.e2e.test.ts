@@ -22,7 +22,7 @@ const TRAJECTORIES = ['first', 'second'].map((name) => ({
 const plan = (name: string, test: string) => `---
 title: Add the ${name} note
 repo: timespan/devbot
-setup: npm_config_registry=${registry.href} pnpm install --frozen-lockfile
+setup: npm_config_registry=${registry.href} pnpm install --frozen-lockfile --filter devbot --filter @devbot/contracts
 test: ${test}
 ---
 # Add the ${name} note

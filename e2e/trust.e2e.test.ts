@@ -1,11 +1,55 @@
-import { readFile } from 'node:fs/promises'
 import { type Stack, startStack, waitFor } from '@devbot/demo'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { recordedReview, reviewIdOf, signedDelivery } from './src/deliveries.ts'
 import { repository, worldOf } from './src/world.ts'
 
-const PLAN = '261122__PLAN__rounding-and-relative-times.md'
-const review = JSON.parse(await readFile(new URL('../demo/review.json', import.meta.url), 'utf8'))
+const PLAN = 'trust.md'
+const review = {
+  body: 'Nearly. Please say who wrote it.',
+  comments: [{ path: 'first.txt', line: 1, body: 'A capital letter, please.' }],
+}
+const write = (path: string, content: string) => ({ calls: [{ tool: 'write', input: { path, content } }] })
+/** Time for a person's push while the round is under way. */
+const wait = { delayMs: 1_000, calls: [{ tool: 'shell', input: { command: 'date +%N' } }] }
+const TRAJECTORIES = [
+  {
+    name: 'first',
+    match: 'replay: trust',
+    run: 'implement' as const,
+    turns: [
+      write('first.txt', 'first\n'),
+      { calls: [{ tool: 'finish', input: { title: 'Add the first file', summary: 'There is one.' } }] },
+    ],
+  },
+  {
+    name: 'round',
+    match: 'replay: trust',
+    run: 'revise' as const,
+    captures: {
+      review: { pattern: '\\b\\d+-review-\\d+-[0-9a-f]{8}\\b', exactly: 1 },
+      inline: { pattern: '\\b\\d+-inline-comment-\\d+-[0-9a-f]{8}\\b', exactly: 1 },
+    },
+    turns: [
+      write('first.txt', 'First, by DevBot\n'),
+      ...[wait, wait, wait],
+      {
+        calls: [
+          {
+            tool: 'finish',
+            input: {
+              title: 'Say who wrote it',
+              summary: 'The file says so.',
+              feedback: [
+                { item: '{{review}}', decision: 'done', reply: 'It says so now.' },
+                { item: '{{inline}}', decision: 'done', reply: 'It has one now.' },
+              ],
+            },
+          },
+        ],
+      },
+    ],
+  },
+]
 
 describe('who may steer, and the loop without webhooks', () => {
   let stack: Stack
@@ -13,9 +57,14 @@ describe('who may steer, and the loop without webhooks', () => {
 
   beforeAll(async () => {
     // No webhook reaches the ingress: the reconciler alone has to see reviews, closes and merges.
-    stack = await startStack({ sandbox: 'process', webhooks: false, env: { RECONCILE_SECONDS: '1' } })
+    stack = await startStack({
+      sandbox: 'process',
+      webhooks: false,
+      trajectories: TRAJECTORIES,
+      env: { RECONCILE_SECONDS: '1' },
+    })
     world = worldOf(stack)
-    await stack.dropPlan(PLAN)
+    await world.writePlan(PLAN, '---\ntest: node --version\n---\n# Trust\n\nreplay: trust\n')
     await world.settled(PLAN, 'in-review')
   })
   afterAll(() => stack?.stop())
@@ -87,7 +136,7 @@ describe('who may steer, and the loop without webhooks', () => {
     const { id } = await world.settled(PLAN, 'in-review')
     const details = await stack.ledger.details(id)
     const turns = (await Promise.all((details?.runs ?? []).map((run) => stack.ledger.turns(run.id)))).flat()
-    expect(turns.length).toBeGreaterThan(10)
+    expect(turns.length).toBeGreaterThan(8)
     expect(JSON.stringify(turns)).not.toContain('canary-7f3a')
     expect(await world.report(PLAN)).not.toContain('canary-7f3a')
   })
