@@ -16,7 +16,8 @@ export type FoldedInbox = {
 
 /**
  * Takes everything in the inbox into the task. Pure, and safe to repeat: folding the same items again changes nothing
- * more. Feedback is handed on unjudged; whether its author may steer is asked from GitHub at the moment of use.
+ * more. A cancel wins over whatever comes with it, in any order. Feedback is handed on unjudged; whether its author may
+ * steer is asked from GitHub at the moment of use.
  */
 export function foldInbox(task: Task, inbox: readonly InboxItem[], nowMs: number): FoldedInbox {
   let next = task
@@ -27,12 +28,19 @@ export function foldInbox(task: Task, inbox: readonly InboxItem[], nowMs: number
     if (item.kind === 'plan-edited' && !taskEnded(next)) planText = item.planText
     next = foldItem(next, item, nowMs)
   }
+  for (const item of inbox.filter(isCancel)) next = foldItem(next, item, nowMs)
   return { task: next, feedback, ...(planText === undefined ? {} : { planText }) }
+}
+
+function isCancel({ kind }: InboxItem): boolean {
+  return kind === 'plan-cancelled' || kind === 'cancel-requested'
 }
 
 function foldItem(task: Task, item: InboxItem, nowMs: number): Task {
   switch (item.kind) {
     case 'feedback':
+    // Its author's right has to be asked first; the owner then folds what it asks for.
+    case 'comment-command':
       return task
     case 'plan-moved':
       return { ...task, planPath: item.planPath }
@@ -47,8 +55,14 @@ function foldItem(task: Task, item: InboxItem, nowMs: number): Task {
       }
     case 'plan-cancelled':
       return endTask(task, 'cancelled', 'the plan file says status: cancelled', nowMs)
+    case 'cancel-requested':
+      return endTask(task, 'cancelled', `cancelled by ${item.by}`, nowMs)
     case 'start-requested':
       return startTask(task)
+    case 'pause-requested':
+      return pauseTask(task, item.by)
+    case 'retry-requested':
+      return retryTask(task)
     case 'pull-request':
       if (task.pullRequest !== undefined && task.pullRequest.number !== item.pullNumber) return task
       return foldPullRequestEvent(task, item, nowMs)
@@ -70,7 +84,7 @@ export function endTask(
 ): Task {
   // A merge after a close is the one correction: GitHub reports a merge as a close first in some deliveries.
   if (taskEnded(task) && !(task.status === 'closed' && status === 'merged')) return task
-  const { notBeforeMs: _wait, ...rest } = task
+  const { notBeforeMs: _wait, pausedBy: _paused, ...rest } = task
   return { ...rest, status, statusReason: reason, endedAtMs: nowMs, failedAttempts: 0, reportDue: true }
 }
 
@@ -80,22 +94,38 @@ export function holdTask(task: Task, reason: string): Task {
   return { ...rest, status: 'held', statusReason: reason, failedAttempts: 0, reportDue: true }
 }
 
+/** What is held already waits for its own reason. */
+function pauseTask(task: Task, by: string): Task {
+  if (taskEnded(task) || task.status === 'held') return task
+  return { ...holdTask(task, `paused by ${by}`), pausedBy: by }
+}
+
 function startTask(task: Task): Task {
   if (task.status !== 'held') return task
-  const status = task.pullRequest === undefined ? 'ready' : 'in-review'
-  return withoutReason({ ...task, status, failedAttempts: 0 })
+  return { ...underWay(task), failedAttempts: 0 }
 }
 
-/** A reopened pull request brings a closed task back; every other ending is final. */
+/** A reopened pull request brings a closed task back. */
 function reviveTask(task: Task): Task {
   if (task.status !== 'closed' || task.pullRequest === undefined) return task
-  const { endedAtMs: _ended, ...rest } = task
-  return withoutReason({ ...rest, status: 'in-review', reportDue: true })
+  return { ...underWay(task), reportDue: true }
 }
 
-function withoutReason(task: Task): Task {
-  const { statusReason: _reason, ...rest } = task
-  return rest
+/** Whether `devbot retry` brings an ended task back: what was merged, closed or found needless stays as it ended. */
+export function taskRetryable({ status }: Pick<Task, 'status'>): boolean {
+  return status === 'given-up' || status === 'cancelled'
+}
+
+/** A person wants what ended without a result to go on, from the last thing that was kept of it. */
+function retryTask(task: Task): Task {
+  if (!taskRetryable(task)) return startTask(task)
+  return { ...underWay(task), failedAttempts: 0, reportDue: true }
+}
+
+/** The task with something owed again, and nothing said of why it was not. */
+function underWay(task: Task): Task {
+  const { endedAtMs: _ended, statusReason: _reason, pausedBy: _paused, ...rest } = task
+  return { ...rest, status: task.pullRequest === undefined ? 'ready' : 'in-review' }
 }
 
 export type Decision =

@@ -1,6 +1,10 @@
 import { z } from 'zod'
 import { feedbackItemSchema } from './feedback.ts'
 import { planHashSchema } from './ids.ts'
+import { taskCommandSchema } from './task-command.ts'
+
+/** Who asked, for people to read: a login, or who sat at the command line. */
+const whoSchema = z.string().min(1).max(100)
 
 /**
  * What happened to a task, waiting to be taken up by its owner. Watcher, ingress and command line append; only the
@@ -11,6 +15,16 @@ export const inboxItemSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('plan-moved'), id: z.string(), planPath: z.string() }),
   z.object({ kind: z.literal('plan-cancelled'), id: z.string(), planHash: planHashSchema }),
   z.object({ kind: z.literal('start-requested'), id: z.string() }),
+  z.object({ kind: z.literal('cancel-requested'), id: z.string(), by: whoSchema }),
+  z.object({ kind: z.literal('pause-requested'), id: z.string(), by: whoSchema }),
+  z.object({ kind: z.literal('retry-requested'), id: z.string(), by: whoSchema }),
+  /** `/devbot cancel` and its like on the pull request. Whether its author may is asked when it is taken up. */
+  z.object({
+    kind: z.literal('comment-command'),
+    id: z.string(),
+    command: taskCommandSchema,
+    item: feedbackItemSchema,
+  }),
   z.object({ kind: z.literal('feedback'), id: z.string(), item: feedbackItemSchema }),
   z.object({
     kind: z.literal('pull-request'),

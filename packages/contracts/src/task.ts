@@ -26,6 +26,8 @@ export const publicationSchema = z.object({
   /** What the branch must point at before the push; absent when it must not exist. */
   expectedHeadId: objectIdSchema.optional(),
   openPullRequest: z.boolean(),
+  /** The pull request may have been created then: it is looked for until GitHub's listings must show it. */
+  pullRequestAttemptedAtMs: z.int().optional(),
 })
 export type Publication = z.infer<typeof publicationSchema>
 
@@ -42,6 +44,8 @@ export const taskSchema = z.object({
   status: taskStatusSchema,
   /** Why it is held, given up, cancelled or closed; one sentence for a person. */
   statusReason: z.string().optional(),
+  /** Who paused it, while it is held for that. */
+  pausedBy: z.string().optional(),
   branch: z.string(),
   acceptedAtMs: z.int(),
   updatedAtMs: z.int(),
@@ -55,6 +59,11 @@ export const taskSchema = z.object({
   /** What the branch points at after our last push. */
   headCommitId: objectIdSchema.optional(),
   publication: publicationSchema.optional(),
+  /**
+   * GitHub is still to be asked what an earlier ledger left there for this plan; `when-started`: once a person says start.
+   * Absent: it was asked.
+   */
+  adoption: z.enum(['due', 'when-started']).optional(),
   /** Finished feedback rounds that pushed or answered. */
   rounds: z.int().nonnegative(),
   /** Attempts of the current run that ended in a passing trouble, and when the next may start. */
