@@ -3,6 +3,7 @@ import { checkSafety } from './check-safety.ts'
 import { createFeedbackIntakeLedger } from './feedback-intake-ledger.ts'
 import type { Ledger } from './ledger.ts'
 import { createOperatorLedger } from './operator-ledger.ts'
+import { createPauseLedger } from './pause-ledger.ts'
 import { createPlanIntakeLedger } from './plan-intake-ledger.ts'
 import { closeConnection, createCommandConnection } from './redis/connect-redis.ts'
 import { toLedgerError } from './redis/redis-errors.ts'
@@ -35,6 +36,7 @@ export async function connectLedger(options: LedgerOptions): Promise<Ledger> {
     ...createFeedbackIntakeLedger(scripts),
     ...createWorkerLedger(scripts, bodies),
     ...createOperatorLedger(scripts, bodies),
+    ...createPauseLedger(scripts),
     checkSafety: () => checkSafety(scripts, options.redisUrl),
     close: () => closeConnection(client),
   }

@@ -1,6 +1,7 @@
 import type {
   FeedbackRow,
   InboxItem,
+  LeftBehind,
   PlanHash,
   Priority,
   RecordedEvent,
@@ -18,7 +19,7 @@ import type { SharedWaits } from './shared-waits.ts'
  * (code `ledger-unavailable`) when Redis does not answer; a write that returned is on disk. Times are UTC milliseconds
  * of Redis' clock.
  */
-export interface Ledger extends PlanIntakeLedger, FeedbackIntakeLedger, WorkerLedger, OperatorLedger {
+export interface Ledger extends PlanIntakeLedger, FeedbackIntakeLedger, WorkerLedger, OperatorLedger, PauseLedger {
   /** Refuses an unsafe Redis: eviction policy other than noeviction, append-only file off or not synced always, no
    * password beyond loopback, or records written by a newer DevBot. Throws category `config` naming every finding. */
   checkSafety(): Promise<void>
@@ -101,6 +102,8 @@ export type Heartbeat = {
   readonly held: boolean
   /** Items waiting in the inbox. */
   readonly inboxCount: number
+  /** The operator paused everything: stop as for a shutdown; the task stays due. */
+  readonly paused: boolean
   /** Kinds waiting, so that a cancel or a close is heard within a second. */
   readonly inboxKinds: readonly InboxItem['kind'][]
 }
@@ -153,7 +156,8 @@ export interface SpendingLedger {
 
 /** One entry of a run's turn stream. `body` is JSON; over 64 KiB it goes to the body store before the entry. */
 export type TurnEntry = {
-  readonly kind: 'request' | 'reply' | 'tool-result' | 'compaction'
+  /** `start`: what the run began with; `notes`: what arrived meanwhile; `tool-start`: a call that cannot be repeated begins. */
+  readonly kind: 'start' | 'reply' | 'tool-start' | 'tool-result' | 'notes' | 'compaction'
   readonly turn: number
   readonly body: string
 }
@@ -166,14 +170,16 @@ export interface WorkerLedger extends SpendingLedger {
   readonly waits: SharedWaits
   /**
    * Takes the task: a new epoch and a lease by Redis' clock, in one script. `busy` while another owner's lease holds;
-   * `unknown` when there is no such task. Taking sets the due time to the end of the lease, so that a task whose owner
+   * `paused` while the operator has paused everything; `unknown` when there is no such task. Taking sets the due time to the end of the lease, so that a task whose owner
    * dies is found by the sweeper.
    */
   take(
     taskId: TaskId,
     owner: string,
     leaseMs: number,
-  ): Promise<{ readonly kind: 'taken'; readonly ownership: Ownership } | { readonly kind: 'busy' | 'unknown' }>
+  ): Promise<
+    { readonly kind: 'taken'; readonly ownership: Ownership } | { readonly kind: 'busy' | 'paused' | 'unknown' }
+  >
   /** Renews the lease (and the due time with it) and says what waits. */
   heartbeat(ownership: Ownership, leaseMs: number): Promise<Heartbeat>
   /** Whether this epoch still owns the task: it is the newest, and its lease has not run out. False for an unknown task. */
@@ -191,6 +197,10 @@ export interface WorkerLedger extends SpendingLedger {
     taken?: { readonly inboxIds?: readonly string[]; readonly planText?: string },
   ): Promise<Task>
   planText(taskId: TaskId): Promise<string>
+  /** What DevBot had left in the repository before this ledger; undefined: GitHub was not asked yet. */
+  leftBehind(repository: RepositoryName): Promise<LeftBehind | undefined>
+  /** Takes the place of what was remembered before. */
+  rememberLeftBehind(repository: RepositoryName, leftBehind: LeftBehind): Promise<void>
   /** Adds rows that are not there yet (by feedback id); existing ones stay. Returns the ids that were new. */
   addFeedback(ownership: Ownership, rows: readonly FeedbackRow[]): Promise<readonly string[]>
   updateFeedback(ownership: Ownership, rows: readonly FeedbackRow[]): Promise<void>
@@ -198,7 +208,7 @@ export interface WorkerLedger extends SpendingLedger {
   appendTurn(ownership: Ownership, runId: string, entry: TurnEntry): Promise<void>
   /** Appends to the task's event stream (the newest 2,000 are kept) and, if given, overwrites the progress. */
   recordEvent(ownership: Ownership, event: TaskEvent, progress?: TaskProgress): Promise<void>
-  /** Ids of tasks that are due, by priority then due time; at most `limit`. */
+  /** Ids of tasks that are due, by priority then due time; at most `limit`. None while everything is paused. */
   dueTasks(limit: number): Promise<readonly TaskId[]>
   /** Shrinks tasks that ended before `endedBeforeMs` to a summary (no plan text, turns, runs' output, events, feedback bodies). Returns how many. */
   retire(endedBeforeMs: number): Promise<number>
@@ -211,6 +221,34 @@ export type TaskDetails = {
   readonly feedback: readonly FeedbackRow[]
   readonly inboxCount: number
   readonly due?: { readonly atMs: number; readonly reason: string }
+}
+
+/** The operator's pause of everything, from all workers of the instance, until it is ended. */
+export type Pause = { readonly by: string; readonly sinceMs: number }
+
+/** What a worker has under way. */
+export type WorkerReport = {
+  readonly id: string
+  readonly tasks: readonly TaskId[]
+  readonly modelCalls: number
+  /** Sandboxes of this instance that are there after the reaping; absent, with the reason, when that is not known. */
+  readonly sandboxes?: number | undefined
+  readonly problem?: string | undefined
+  /** `sinceMs` of the pause that it had heard of before it looked: by then it took nothing more. */
+  readonly heardPauseMs?: number | undefined
+}
+
+/** What pausing everything needs: workers report, and obey; the command line pauses, and sees that it is so. */
+export interface PauseLedger {
+  pause(): Promise<Pause | undefined>
+  /** Pauses everything. Who did so first stays named. */
+  pauseAll(by: string): Promise<Pause>
+  /** Ends the pause; returns it, if there was one. */
+  resumeAll(): Promise<Pause | undefined>
+  /** The worker counts as alive for `lifetimeMs`. Returns the pause. */
+  reportWorker(report: WorkerReport, lifetimeMs: number): Promise<Pause | undefined>
+  /** The newest report of each worker that is alive. */
+  liveWorkers(): Promise<readonly WorkerReport[]>
 }
 
 /** What reading needs: command line, dashboard, report. */

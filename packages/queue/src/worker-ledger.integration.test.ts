@@ -91,6 +91,7 @@ describe('heartbeat', () => {
     await pause(120)
     expect(await ledger.heartbeat(ownership, 200)).toEqual({
       held: true,
+      paused: false,
       inboxCount: 3,
       inboxKinds: ['feedback', 'plan-cancelled'],
     })

@@ -1,23 +1,7 @@
-import {
-  DevBotError,
-  type FeedbackRow,
-  feedbackRowSchema,
-  inboxItemSchema,
-  type RunRecord,
-  runRecordSchema,
-  type Task,
-  type TaskEvent,
-  type TaskId,
-  type TaskProgress,
-  taskEnded,
-  taskEventSchema,
-  taskIdSchema,
-  taskProgressSchema,
-  taskSchema,
-} from '@devbot/contracts'
+import { DevBotError, type FeedbackRow, feedbackRowSchema, inboxItemSchema, type LeftBehind, leftBehindSchema, type RepositoryName, type RunRecord, runRecordSchema, type Task, type TaskEvent, type TaskId, type TaskProgress, taskEnded, taskEventSchema, taskIdSchema, taskProgressSchema, taskSchema, type ErrorCode } from '@devbot/contracts'
 import { z } from 'zod'
 import type { Heartbeat, Ownership, TaskSnapshot, WorkerLedger } from './ledger.ts'
-import { checkedRunId, taskKey } from './ledger-keys.ts'
+import { checkedRunId, indexedRepository, taskKey } from './ledger-keys.ts'
 import { ownershipArguments } from './ownership-arguments.ts'
 import { unknownTask } from './plan-intake-ledger.ts'
 import { rankOf } from './priority-rank.ts'
@@ -41,6 +25,11 @@ export function createWorkerLedger(scripts: ScriptRunner, bodies: TurnBodies): W
     snapshot: (taskId) => snapshot(scripts, taskId),
     save: (ownership, task, taken) => save(scripts, ownership, task, taken),
     planText: (taskId) => planText(scripts, taskId),
+    leftBehind: (repository) => leftBehind(scripts, repository),
+    rememberLeftBehind: async (repository, left) => {
+      const record = writeRecord(leftBehindSchema, left, `what was left behind in ${repository}`)
+      await scripts.run('remember-left-behind', indexedRepository(repository), record)
+    },
     addFeedback: (ownership, rows) => writeFeedback(scripts, ownership, 'add', rows),
     updateFeedback: async (ownership, rows) => {
       await writeFeedback(scripts, ownership, 'update', rows)
@@ -59,7 +48,7 @@ async function take(scripts: ScriptRunner, taskId: TaskId, owner: string, leaseM
   if (owner === '') throw invalid('owner', 'expected the name of an owner, got an empty text')
   const { kind, rest } = readKind(await scripts.run('take', taskId, owner, leaseMs))
   if (kind === 'taken') return { kind, ownership: { taskId, epoch: Number(rest[0]), owner } } as const
-  if (kind === 'busy' || kind === 'unknown') return { kind } as const
+  if (kind === 'busy' || kind === 'paused' || kind === 'unknown') return { kind } as const
   throw unexpectedReply(kind)
 }
 
@@ -68,7 +57,7 @@ const itemKind = z.enum(inboxItemSchema.options.map((option) => option.shape.kin
 async function heartbeat(scripts: ScriptRunner, ownership: Ownership, leaseMs: number): Promise<Heartbeat> {
   const { kind, rest } = readKind(await scripts.run('heartbeat', ...ownershipArguments(ownership), leaseMs))
   const kinds = rest.map((text) => readReply(itemKind, text))
-  return { held: kind === 'held', inboxCount: kinds.length, inboxKinds: [...new Set(kinds)] }
+  return { held: kind !== 'lost', paused: kind === 'paused', inboxCount: kinds.length, inboxKinds: [...new Set(kinds)] }
 }
 
 async function release(scripts: ScriptRunner, ownership: Ownership, next?: { dueAtMs: number; reason: string }) {
@@ -125,6 +114,12 @@ async function planText(scripts: ScriptRunner, taskId: TaskId): Promise<string> 
   })
 }
 
+async function leftBehind(scripts: ScriptRunner, repository: RepositoryName): Promise<LeftBehind | undefined> {
+  const key = `left-behind:${indexedRepository(repository)}`
+  const record = await scripts.read((client) => client.get(scripts.keyPrefix + key))
+  return record === null ? undefined : readRecord(leftBehindSchema, record, key)
+}
+
 async function writeFeedback(
   scripts: ScriptRunner,
   ownership: Ownership,
@@ -149,7 +144,7 @@ async function recordEvent(scripts: ScriptRunner, ownership: Ownership, event: T
   readOwned(reply, ownership.taskId)
 }
 
-function invalid(code: string, message: string): DevBotError {
+function invalid(code: ErrorCode, message: string): DevBotError {
   return new DevBotError({ category: 'bug', code, message })
 }
 

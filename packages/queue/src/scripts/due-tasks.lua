@@ -1,4 +1,5 @@
 -- ARGV: prefix, limit. Ranks run from 0 (critical) to 3 (low).
+if #currentPause() > 0 then return {} end
 local now, due = nowMs(), {}
 for rank = 0, 3 do
   local left = tonumber(ARGV[2]) - #due

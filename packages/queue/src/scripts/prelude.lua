@@ -44,6 +44,12 @@ local function leaseHolds(id, now)
   return held[1] ~= '' and tonumber(held[2]) > now
 end
 
+-- The operator's pause of everything: {who, since}, or empty. Nothing is lost by it: what is due stays due.
+local function currentPause()
+  local pause = redis.call('HMGET', key('pause'), 'by', 'sinceMs')
+  return pause[1] and pause or {}
+end
+
 -- Due times: one sorted set per priority, so that the most urgent come first without sorting.
 local function dueAt(id)
   return tonumber(redis.call('ZSCORE', key('due:' .. field(id, 'rank')), id) or nil)
@@ -112,7 +118,7 @@ local function addItem(id, kind, itemId, json, planHash)
     removeEdits(id)
   elseif redis.call('SISMEMBER', seen, itemId) == 1 then
     return 'duplicate'
-  elseif kind == 'feedback' then
+  elseif kind == 'feedback' or kind == 'comment-command' then
     if redis.call('ZCARD', taskKey(id, 'inbox')) >= MAX_WAITING_FEEDBACK then return 'full' end
     if redis.call('SCARD', seen) >= MAX_SEEN then return 'full' end
   end

@@ -1,0 +1,2 @@
+-- ARGV: prefix. Returns {who, since} of the pause of everything, or nothing.
+return currentPause()
