@@ -5,8 +5,11 @@ import { openToolChannel, type ToolChannel } from './channel/tool-channel.ts'
 import { withDeadline } from './deadline.ts'
 import type { SandboxEngine } from './engine.ts'
 import { readChange } from './export/export-change.ts'
+import { CLOCK_TICK_MS } from './export/limits.ts'
+import { type KeptContents, readRunningChange } from './export/read-running-change.ts'
 import { compareListings, type WorkspaceListing } from './export/workspace-listing.ts'
 import { chooseWorkspaceReader, type WorkspaceReader } from './export/workspace-reader.ts'
+import { removePaths } from './overlay.ts'
 import { runShellCommand, transfer } from './run-process.ts'
 import type { ExportLimits, Sandbox } from './sandbox.ts'
 import { type CaptureInput, captureSetup, SETUP_LOST } from './setup/capture-setup.ts'
@@ -14,11 +17,6 @@ import { type UnpackedSetup, unpackSetup } from './setup/lay-setup.ts'
 
 /** Unpacking 5,000 files takes 0.3 s; this is for a slow disk and a history of gigabytes. */
 const IMPORT_TIMEOUT_MS = 600_000
-/**
- * The kernel's clock for change times may move only every 10 ms (CONFIG_HZ=100). The listing ends at least this long after
- * the import, so that whatever is changed later has a later time than the one listed.
- */
-const CLOCK_TICK_MS = 12
 /** A kill of everything takes a tenth of a second. Longer than a driver's own patience, which says more. */
 const KILL_ALL_TIMEOUT_MS = 60_000
 /** Channels that end before they take a call: by the third one, something in the sandbox does that. */
@@ -50,6 +48,7 @@ function assembleSandbox(engine: SandboxEngine, maxMinutes: number): Sandbox & {
   let wasUsed = false
   let capturing: Promise<void> | undefined
   const callIds = { last: 0 }
+  const kept: KeptContents = new Map()
 
   const lifetime = setTimeout(() => {
     broken ??= lifetimeOver(maxMinutes)
@@ -124,8 +123,13 @@ function assembleSandbox(engine: SandboxEngine, maxMinutes: number): Sandbox & {
     }
   }
 
-  async function unpack(tar: Readable): Promise<void> {
-    await transfer(engine, { argv: UNPACK, stdin: tar, timeoutMs: IMPORT_TIMEOUT_MS, what: 'importing the tree' })
+  async function unpack(tar: Readable, what: string): Promise<void> {
+    await transfer(engine, { argv: UNPACK, stdin: tar, timeoutMs: IMPORT_TIMEOUT_MS, what })
+  }
+
+  /** The listing ends at least a tick after it, so that whatever is changed later has a later time than the one listed. */
+  async function unpackTree(tar: Readable): Promise<void> {
+    await unpack(tar, 'importing the tree')
     await delay(CLOCK_TICK_MS)
   }
 
@@ -142,7 +146,7 @@ function assembleSandbox(engine: SandboxEngine, maxMinutes: number): Sandbox & {
     async importTree(tar: Readable) {
       assertUsable()
       if (tree) throw misuse('importTree was called twice')
-      const [reader] = await Promise.all([chooseWorkspaceReader(engine), unpack(tar)])
+      const [reader] = await Promise.all([chooseWorkspaceReader(engine), unpackTree(tar)])
       const imported = await reader.list()
       await unpackedSetup?.lay(imported)
       tree = { reader, imported }
@@ -173,6 +177,16 @@ function assembleSandbox(engine: SandboxEngine, maxMinutes: number): Sandbox & {
       if (unpackedSetup) throw misuse('importSetup was called twice')
       unpackedSetup = await unpackSetup(engine, tar)
       if (tree) await unpackedSetup.lay(tree.imported)
+    },
+
+    async overlay(tar: Readable, removedPaths: readonly string[]) {
+      assertUsable()
+      if (!setupKeys) throw misuse('overlay comes after markSetupDone')
+      if (wasUsed) throw misuse('overlay comes before the first call of the agent')
+      wasUsed = true
+      await capturing
+      await removePaths(engine, removedPaths)
+      await unpack(tar, 'bringing the work back')
     },
 
     async networkRefusals() {
@@ -207,9 +221,11 @@ function assembleSandbox(engine: SandboxEngine, maxMinutes: number): Sandbox & {
 
     async exportChange(limits: ExportLimits) {
       assertUsable()
-      const { reader, imported } = importedTree()
+      const input = { ...importedTree(), setupKeys: setupKeys ?? new Set(), limits }
+      await capturing
+      if (limits.keepRunning === true) return await readRunningChange({ ...input, kept })
       await stopAll()
-      return await readChange({ reader, imported, setupKeys: setupKeys ?? new Set(), limits })
+      return await readChange(input)
     },
 
     async [Symbol.asyncDispose]() {

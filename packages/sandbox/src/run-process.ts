@@ -111,13 +111,16 @@ export type TransferInput = {
   readonly timeoutMs: number
   /** What is being done, for the error: `importing the tree`. */
   readonly what: string
+  /** Exit codes besides 0 that are no failure. */
+  readonly alsoFine?: readonly number[]
 }
 
 /**
  * Runs one of our own programs in the sandbox with byte streams at its ends. Throws DevBotError `sandbox`
  * (`sandbox-transfer-failed`) unless it ends well in time; an error of one of the given streams comes through as it is.
+ * Returns the exit code.
  */
-export async function transfer(engine: SandboxEngine, input: TransferInput): Promise<void> {
+export async function transfer(engine: SandboxEngine, input: TransferInput): Promise<number> {
   const process = await engine.start(input.argv)
   const stderr: Buffer[] = []
   let stderrBytes = 0
@@ -134,7 +137,7 @@ export async function transfer(engine: SandboxEngine, input: TransferInput): Pro
       pipeline(process.stdout, stdout, { signal: deadline }),
       input.stdin ? sendInput(input.stdin, process) : endInput(process),
     ])
-    if (exitCode === 0) return
+    if (exitCode === 0 || (exitCode !== undefined && input.alsoFine?.includes(exitCode))) return exitCode
     const said = Buffer.concat(stderr).toString('utf8').trim()
     throw transferFailed(input.what, `${input.argv[0]} ended with ${exitCode}: ${said || 'no message'}`)
   } catch (error) {

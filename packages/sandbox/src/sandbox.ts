@@ -82,6 +82,12 @@ export type ExportLimits = {
    * exclude need not come out. Gets the `.gitignore` files that differ from the import, by path. Absent: all matter.
    */
   readonly want?: (paths: readonly string[], changedIgnoreFiles: ReadonlyMap<string, Uint8Array>) => ReadonlySet<string>
+  /**
+   * Everything goes on running, and files may change while they are read: one that is gone by then is left out, one that
+   * is being written is taken as it is, and the next export has it as it is then. What was read and has not changed since
+   * is not read again (up to a few megabytes are kept).
+   */
+  readonly keepRunning?: boolean
 }
 
 /**
@@ -103,12 +109,17 @@ export interface Sandbox extends AsyncDisposable {
    * `importTree`, so that the tree's own files win.
    */
   importSetup(tar: Readable): Promise<void>
+  /**
+   * Between `markSetupDone` and the first `exec`: removes some paths and unpacks a tar stream over what is there. For
+   * `exportChange` this is work, as if the agent had done it.
+   */
+  overlay(tar: Readable, removedPaths: readonly string[]): Promise<void>
   /** Connections out of the sandbox that were refused so far; empty where nothing leads out. */
   networkRefusals(): Promise<readonly NetworkRefusal[]>
   /** Runs a shell command through the tool channel: the working directory and environment persist between calls. */
   exec(command: string, options: ShellOptions): Promise<ExecResult>
   /**
-   * Starts a command that goes on beside the others, until `exportChange` at the latest. The outputs of those that run and of
+   * Starts a command that goes on beside the others, until an `exportChange` stops it at the latest. The outputs of those that run and of
    * the four that ended last are kept. Throws `invalid-input` for a command that no shell could take.
    */
   startCommand(command: string): Promise<BackgroundCommand>
@@ -121,8 +132,11 @@ export interface Sandbox extends AsyncDisposable {
    * sandbox writes can forge it. `cwd` is relative to the workspace.
    */
   run(command: string, options: ExecOptions & { readonly cwd?: string }): Promise<ExecResult>
-  /** Stops the tool channel and every process of the sandbox, then lists and reads what changed. Throws category
-   * `invalid-input`, code `change-too-large`, beyond the limits. The sandbox goes on with a fresh channel afterwards. */
+  /**
+   * Stops the tool channel and every process of the sandbox (unless `keepRunning`), then lists and reads what changed.
+   * Throws category `invalid-input`, code `change-too-large`, beyond the limits. The sandbox goes on with a fresh channel
+   * afterwards.
+   */
   exportChange(limits: ExportLimits): Promise<WorkspaceChange>
 }
 

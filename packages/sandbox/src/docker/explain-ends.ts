@@ -38,6 +38,7 @@ export function explainEnds(sandbox: Sandbox, askWhyEnded: () => Promise<DevBotE
     markSetupDone: explained(sandbox.markSetupDone),
     exportSetup: explained(sandbox.exportSetup),
     importSetup: explained(sandbox.importSetup),
+    overlay: explained(sandbox.overlay),
     networkRefusals: sandbox.networkRefusals,
     exec: explained(sandbox.exec, mayHaveEnded),
     startCommand: explained(sandbox.startCommand),

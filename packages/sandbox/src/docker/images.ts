@@ -1,4 +1,4 @@
-import { DevBotError, isImageAllowed } from '@devbot/contracts'
+import { DevBotError, isImageAllowed, type ErrorCode } from '@devbot/contracts'
 import type { DockerClient, ImageFacts } from './docker-client.ts'
 import { messageOf } from './engine-error.ts'
 
@@ -110,6 +110,6 @@ function assertNoVolumes({ name, policyKey }: WantedImage, { volumes }: ImageFac
   )
 }
 
-function imageError(code: string, message: string, cause?: unknown): DevBotError {
+function imageError(code: ErrorCode, message: string, cause?: unknown): DevBotError {
   return new DevBotError({ category: 'sandbox', code, message, ...(cause !== undefined && { cause }) })
 }

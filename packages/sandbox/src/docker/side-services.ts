@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { DevBotError, EGRESS_PORT, SANDBOX_USER } from '@devbot/contracts'
+import { DevBotError, EGRESS_PORT, SANDBOX_USER, type ErrorCode } from '@devbot/contracts'
 import type { ContainerState, DockerClient } from './docker-client.ts'
 import { messageOf } from './engine-error.ts'
 import { type ListeningPorts, watchPorts } from './listening-ports.ts'
@@ -157,7 +157,7 @@ async function notReady(client: DockerClient, service: StartedService, missing: 
   return serviceError('service-not-ready', service, what, await logOf(client, service))
 }
 
-function serviceError(code: string, { name, image }: PodService, what: string, log: string): DevBotError {
+function serviceError(code: ErrorCode, { name, image }: PodService, what: string, log: string): DevBotError {
   const end = log === '' ? 'It wrote nothing.' : `The end of what it wrote:\n${log}`
   return new DevBotError({
     category: 'sandbox',

@@ -9,10 +9,28 @@ import type { ReadContent, WorkspaceReader } from './workspace-reader.ts'
 
 /** A busybox find prints no change time, and a modification time can be set back: here every byte is read and hashed. */
 export function createContentReader(engine: SandboxEngine): WorkspaceReader {
+  async function read(keys: ReadonlySet<string>, maxBytes: number, alsoFine: readonly number[]) {
+    const contents = new Map<string, ReadContent>()
+    if (keys.size === 0) return { contents, exact: true }
+    let left = maxBytes
+    const exitCode = await readWorkspace(engine, alsoFine, async (entry) => {
+      if (!keys.has(entry.key)) return
+      if (entry.kind === 'link') contents.set(entry.key, { kind: 'link', target: entry.target })
+      if (entry.kind !== 'file') return
+      const bytes = await bodyBytes(entry, left, () => changeTooLarge(`The change has more than ${maxBytes} bytes.`))
+      left -= bytes.length
+      contents.set(entry.key, { kind: 'file', executable: entry.executable, bytes })
+    })
+    return { contents, exact: exitCode === 0 }
+  }
+
   return {
+    // It may have been changed and put back; and reading some files costs as much as reading them all.
+    seesEveryWrite: false,
+
     async list() {
       const listing = await listNames(engine)
-      await readWorkspace(engine, async (entry) => {
+      await readWorkspace(engine, [], async (entry) => {
         if (listing.get(entry.key)?.kind === 'link') {
           listing.set(entry.key, { kind: 'link', bytes: 0, fingerprint: `link ${entry.target}` })
         } else if (listing.get(entry.key)?.kind === 'file') {
@@ -25,27 +43,22 @@ export function createContentReader(engine: SandboxEngine): WorkspaceReader {
       return listing
     },
 
-    async read(keys, maxBytes) {
-      const contents = new Map<string, ReadContent>()
-      if (keys.size === 0) return contents
-      let left = maxBytes
-      await readWorkspace(engine, async (entry) => {
-        if (!keys.has(entry.key)) return
-        if (entry.kind === 'link') contents.set(entry.key, { kind: 'link', target: entry.target })
-        if (entry.kind !== 'file') return
-        const bytes = await bodyBytes(entry, left, () => changeTooLarge(`The change has more than ${maxBytes} bytes.`))
-        left -= bytes.length
-        contents.set(entry.key, { kind: 'file', executable: entry.executable, bytes })
-      })
-      return contents
-    },
+    read: async (keys, maxBytes) => (await read(keys, maxBytes, [])).contents,
+    readChanging: (keys, maxBytes) => read(keys, maxBytes, CHANGED_MEANWHILE),
   }
 }
 
-function readWorkspace(engine: SandboxEngine, visit: Parameters<typeof readTar>[2]): Promise<void> {
+function readWorkspace(
+  engine: SandboxEngine,
+  alsoFine: readonly number[],
+  visit: Parameters<typeof readTar>[2],
+): Promise<number> {
   const argv = ['tar', '-cf', '-', '.'] as const
-  return readTar(engine, { argv, timeoutMs: SCAN_TIMEOUT_MS, what: 'reading the workspace' }, visit)
+  return readTar(engine, { argv, timeoutMs: SCAN_TIMEOUT_MS, what: 'reading the workspace', alsoFine }, visit)
 }
+
+/** What a tar ends with when files were gone or changed while it read them. */
+const CHANGED_MEANWHILE = [1, 2]
 
 /** Three lists of names, an empty name after each: files with one link, links, the rest. Unlocks what its owner locked. */
 const FIND_NAMES = `

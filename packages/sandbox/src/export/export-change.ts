@@ -5,15 +5,18 @@ import { compareListings, decodeName, type WorkspaceListing } from './workspace-
 import type { ReadContent, WorkspaceReader } from './workspace-reader.ts'
 
 export type ExportInput = {
-  readonly reader: WorkspaceReader
+  readonly reader: Pick<WorkspaceReader, 'list' | 'read'>
   readonly imported: WorkspaceListing
   /** Keys that came into being during setup; they are not read out. */
   readonly setupKeys: ReadonlySet<string>
   readonly limits: ExportLimits
+  /** What becomes of a file that was listed and could not be read; an error when absent. */
+  readonly vanishedFiles?: 'leave-out'
 }
 
-/** What differs from the import, as bytes. Expects that nothing runs in the sandbox. */
-export async function readChange({ reader, imported, setupKeys, limits }: ExportInput): Promise<WorkspaceChange> {
+/** What differs from the import, as bytes. Expects that nothing runs in the sandbox, or that `reader` copes with it. */
+export async function readChange(input: ExportInput): Promise<WorkspaceChange> {
+  const { reader, imported, setupKeys, limits } = input
   const now = await reader.list()
   const { changed, deleted } = compareListings(imported, now)
   const candidates = await wantedKeys(
@@ -25,9 +28,13 @@ export async function readChange({ reader, imported, setupKeys, limits }: Export
   assertWithin(limits, now, candidates, deleted)
   const readable = candidates.filter((key) => isReadable(now, key))
   const contents = await reader.read(new Set(readable), limits.maxBytes)
+  const present =
+    input.vanishedFiles === 'leave-out'
+      ? candidates.filter((key) => contents.has(key) || !isReadable(now, key))
+      : candidates
   const { names, unnamed } = exactNames(deleted)
   return {
-    entries: [...candidates.map((key) => entryFor(key, now, contents)), ...unnamed],
+    entries: [...present.map((key) => entryFor(key, now, contents)), ...unnamed],
     deletedPaths: names,
     setupPaths: new Set([...setupKeys].map((key) => decodeName(key).text)),
   }
@@ -38,7 +45,7 @@ const MAX_IGNORE_FILES_BYTES = 1024 * 1024
 
 /** Asks which of the paths are wanted, when the caller has an opinion; it gets the `.gitignore` files that differ. */
 async function wantedKeys(
-  reader: WorkspaceReader,
+  reader: Pick<WorkspaceReader, 'read'>,
   now: WorkspaceListing,
   keys: readonly string[],
   limits: ExportLimits,

@@ -7,6 +7,11 @@ export const MAX_LISTING_BYTES = 64 * 1024 * 1024
  * would fill this process's memory, or keep it busy for longer than its lease on the task lasts.
  */
 const MAX_LISTING_PATHS = 500_000
+/**
+ * The kernel's clock for change times may move only every 10 ms (CONFIG_HZ=100): what is changed this long after a listing
+ * has a later time than the one listed.
+ */
+export const CLOCK_TICK_MS = 12
 /** One scan of 5,000 files takes 15 ms; this is for a machine under full load and for a sandbox that resists. */
 export const SCAN_TIMEOUT_MS = 120_000
 

@@ -17,13 +17,14 @@ export type TarEntry = {
 
 /**
  * Reads the archive that a program of the sandbox writes to its stdout. `visit` is called entry by entry and awaited; what
- * it leaves of a body is skipped. Nothing is written anywhere. Errors as those of `transfer`; what `visit` throws comes through.
+ * it leaves of a body is skipped. Nothing is written anywhere. Answer and errors as those of `transfer`; what `visit` throws
+ * comes through.
  */
 export async function readTar(
   engine: SandboxEngine,
   input: Omit<TransferInput, 'stdout'>,
   visit: (entry: TarEntry) => Promise<void>,
-): Promise<void> {
+): Promise<number> {
   // tar-stream's own types leave this option out; without it names that are no UTF-8 would be changed.
   const options: object = { filenameEncoding: 'latin1' }
   const tar = extract(options)
@@ -36,8 +37,9 @@ export async function readTar(
     lastVisit.catch(next)
   })
   try {
-    await transfer(engine, { ...input, stdout: writableInto(tar) })
+    const exitCode = await transfer(engine, { ...input, stdout: writableInto(tar) })
     await lastVisit
+    return exitCode
   } catch (error) {
     if (error instanceof DevBotError) throw error
     throw new DevBotError({

@@ -13,7 +13,25 @@ import type { ReadContent, WorkspaceReader } from './workspace-reader.ts'
  * a modification that puts size and modification time back is still seen.
  */
 export function createStatReader(engine: SandboxEngine): WorkspaceReader {
+  async function read(keys: ReadonlySet<string>, maxBytes: number, alsoFine: readonly number[]) {
+    const contents = new Map<string, ReadContent>()
+    if (keys.size === 0) return { contents, exact: true }
+    let left = maxBytes
+    const names = Readable.from([Buffer.from([...keys].map((key) => `./${key}\0`).join(''), 'latin1')])
+    const program = { argv: TAR, stdin: names, timeoutMs: SCAN_TIMEOUT_MS, what: 'reading the change', alsoFine }
+    const exitCode = await readTar(engine, program, async (entry) => {
+      if (entry.kind === 'link') contents.set(entry.key, { kind: 'link', target: entry.target })
+      if (entry.kind !== 'file') return
+      const bytes = await bodyBytes(entry, left, () => changeTooLarge(`The change has more than ${maxBytes} bytes.`))
+      left -= bytes.length
+      contents.set(entry.key, { kind: 'file', executable: entry.executable, bytes })
+    })
+    return { contents, exact: exitCode === 0 }
+  }
+
   return {
+    seesEveryWrite: true,
+
     async list() {
       const output = createCollector(MAX_LISTING_BYTES, listingTooLarge)
       const what = 'listing the workspace'
@@ -21,30 +39,18 @@ export function createStatReader(engine: SandboxEngine): WorkspaceReader {
       return parseStatListing(output.bytes())
     },
 
-    async read(keys, maxBytes) {
-      const contents = new Map<string, ReadContent>()
-      if (keys.size === 0) return contents
-      let left = maxBytes
-      const names = Readable.from([Buffer.from([...keys].map((key) => `./${key}\0`).join(''), 'latin1')])
-      const what = 'reading the change'
-      await readTar(engine, { argv: TAR, stdin: names, timeoutMs: SCAN_TIMEOUT_MS, what }, async (entry) => {
-        if (entry.kind === 'link') contents.set(entry.key, { kind: 'link', target: entry.target })
-        if (entry.kind !== 'file') return
-        const bytes = await bodyBytes(entry, left, () => changeTooLarge(`The change has more than ${maxBytes} bytes.`))
-        left -= bytes.length
-        contents.set(entry.key, { kind: 'file', executable: entry.executable, bytes })
-      })
-      return contents
-    },
+    read: async (keys, maxBytes) => (await read(keys, maxBytes, [])).contents,
+    readChanging: (keys, maxBytes) => read(keys, maxBytes, CHANGED_MEANWHILE),
   }
 }
 
 /**
  * `chmod` first where the owner has locked a directory or file: what could not be read would be missed. The repository at
- * the root is the agent's own. A directory that stays closed ends find with 1, and so the export.
+ * the root is the agent's own. A directory that stays closed ends find with 1, and so the export; a file that is gone
+ * before it could be looked at does not.
  */
 const FIND = [
-  ...['find', '.', '-mindepth', '1', '-path', './.git', '-prune', '-o'],
+  ...['find', '.', '-ignore_readdir_race', '-mindepth', '1', '-path', './.git', '-prune', '-o'],
   ...['(', '!', '-type', 'd', '-o', '-perm', '-0500', '-o', '-exec', 'chmod', 'u+rwx', '{}', ';', '-o', '-true', ')'],
   ...['(', '!', '-type', 'f', '-o', '-perm', '-0400', '-o', '-exec', 'chmod', 'u+r', '{}', ';', '-o', '-true', ')'],
   ...['!', '-type', 'd', '-printf', '%y %s %n %m %i %T@ %C@ %p\\0'],
@@ -54,6 +60,9 @@ const TAR = ['tar', '--format=gnu', '--no-recursion', '--null', '-cf', '-', '-T'
   string,
   ...string[],
 ]
+
+/** What tar ends with when files changed while it read them (1), or were gone (2). */
+const CHANGED_MEANWHILE = [1, 2]
 
 /** Parses what FIND prints. Exported for its test. */
 export function parseStatListing(output: Buffer): WorkspaceListing {

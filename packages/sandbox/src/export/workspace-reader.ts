@@ -10,6 +10,13 @@ export interface WorkspaceReader {
   list(): Promise<WorkspaceListing>
   /** Files and links by key; a key that is missing in the answer could not be read. `maxBytes` bounds the sum. */
   read(keys: ReadonlySet<string>, maxBytes: number): Promise<ReadonlyMap<string, ReadContent>>
+  /** The same of files that may change or go meanwhile. `exact`: none of those asked for did. */
+  readChanging(
+    keys: ReadonlySet<string>,
+    maxBytes: number,
+  ): Promise<{ readonly contents: ReadonlyMap<string, ReadContent>; readonly exact: boolean }>
+  /** Whether equal fingerprints of two listings mean that the file was not written to in between. */
+  readonly seesEveryWrite: boolean
 }
 
 export type ReadContent =
