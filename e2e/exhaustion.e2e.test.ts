@@ -7,7 +7,7 @@ const finish = { calls: [{ tool: 'finish', input: { title: 'Use everything up', 
 
 /** What eats a machine, each as one command of an agent; `seconds` is the command's own limit where it never ends. */
 const ATTACKS: Readonly<Record<string, { readonly command: string; readonly seconds?: number }>> = {
-  'fork-bomb': { command: 'b() { b | b & }; b; while :; do sleep 1000 & done 2>/dev/null', seconds: 8 },
+  'fork-bomb': { command: 'b() { b | b & }; b; while :; do sleep 1000 & done 2>/dev/null', seconds: 5 },
   memory: {
     command: `node -e 'const kept = []; for (;;) kept.push(Buffer.alloc(64 * 1024 * 1024, 1))'; echo it ended with $?`,
   },
@@ -16,8 +16,8 @@ const ATTACKS: Readonly<Record<string, { readonly command: string; readonly seco
     command: `node -e 'const fs = require("node:fs"); fs.mkdirSync("many"); for (let i = 0; ; i += 1) fs.writeFileSync("many/" + i, "")' 2>&1 | grep -m1 -o ENOSPC; rm -rf many`,
     seconds: 60,
   },
-  output: { command: 'yes "endless output"', seconds: 8 },
-  endless: { command: 'while :; do :; done', seconds: 5 },
+  output: { command: 'yes "endless output"', seconds: 4 },
+  endless: { command: 'while :; do :; done', seconds: 3 },
   children: {
     command:
       'for i in 1 2 3 4 5 6 7 8; do setsid nohup sh -c "trap \\"\\" TERM HUP; while :; do sleep 1; done" >/dev/null 2>&1 & done; echo started',
@@ -113,11 +113,11 @@ describe.skipIf(!(await canUseDocker()))('a sandbox that uses up what it can', (
 
 /** What the model or the report must have been told of each. */
 const TOLD: Readonly<Record<string, RegExp>> = {
-  'fork-bomb': /exit code 2|annot fork|ended after 8 s|can.t fork|Resource temporarily|out of memory/i,
+  'fork-bomb': /exit code 2|annot fork|ended after 5 s|can.t fork|Resource temporarily|out of memory/i,
   memory: /ended with 137|Killed|out of memory/i,
   disk: /No space left on device|100%/,
   inodes: /ENOSPC|ended after 60 s/,
-  output: /ended after 8 s|left out/,
-  endless: /ended after 5 s/,
+  output: /ended after 4 s|left out/,
+  endless: /ended after 3 s/,
   children: /started/,
 }

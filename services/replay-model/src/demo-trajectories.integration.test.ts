@@ -88,6 +88,14 @@ describe('the trajectories of the demo, played on the sample repository', () => 
     expect(Date.now() - startedMs).toBeGreaterThan(10_000)
   })
 
+  it('adds one file in two turns in "small", and changes it in its round', async () => {
+    expect((await play('replay: small')).turns).toBe(2)
+    expect(await changes()).toEqual({ created: ['greeting.txt'], deleted: [], modified: [] })
+    const { finish } = await play('replay: small\n\n7-review-11-0a1b2c3d: body\n7-inline-comment-12-4e5f6a7b: comment')
+    expect(finish?.feedback?.map(({ item }) => item)).toEqual(['7-review-11-0a1b2c3d', '7-inline-comment-12-4e5f6a7b'])
+    expect(await readFile(join(directory, 'greeting.txt'), 'utf8')).toBe('Good day\n')
+  })
+
   it('renames, deletes and adds binary and non-ASCII files in "rename-delete-binary"', async () => {
     await play('replay: rename-delete-binary')
     expect(await changes()).toEqual({
