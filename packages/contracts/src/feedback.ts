@@ -56,6 +56,8 @@ export const feedbackRowSchema = z.object({
   /** What DevBot answered, and where. */
   reply: z.string().max(65_536).optional(),
   replyPosted: z.boolean().optional(),
+  /** The reply may have been posted then: it is looked for until GitHub's listings must show it. */
+  replyAttemptedAtMs: z.int().optional(),
   commitId: z.string().optional(),
 })
 export type FeedbackRow = z.infer<typeof feedbackRowSchema>

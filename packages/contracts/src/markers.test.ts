@@ -2,9 +2,12 @@ import { describe, expect, it } from 'vitest'
 import { planHashFor, taskIdFor } from './ids.ts'
 import {
   commitTrailersFor,
+  isMarkedFor,
   parseCommitTrailers,
   parsePullRequestMarker,
+  planOriginFor,
   pullRequestMarkerFor,
+  repliesIn,
   replyMarkerFor,
 } from './markers.ts'
 
@@ -17,7 +20,15 @@ const other = {
   planHash: planHashFor('b'),
 }
 
+const origin = planOriginFor({ instance: 'devbot', repository: 'octo-org/hello', planPath: 'a.md' })
+
 describe('parsePullRequestMarker', () => {
+  it('reads origin and rounds where they are, and refuses a malformed origin', () => {
+    const full = { ...marker, origin, rounds: 3 }
+    expect(parsePullRequestMarker(pullRequestMarkerFor(full))).toEqual(full)
+    expect(parsePullRequestMarker(pullRequestMarkerFor(full).replace(origin, 'x'))).toBeUndefined()
+  })
+
   it('finds the marker anywhere in a body', () => {
     expect(parsePullRequestMarker(`Text\r\n\r\n${pullRequestMarkerFor(marker)}\r\nmore`)).toEqual(marker)
   })
@@ -31,6 +42,11 @@ describe('parsePullRequestMarker', () => {
 })
 
 describe('parseCommitTrailers', () => {
+  it('reads where a commit comes from and that its run did not finish', () => {
+    const full = { ...marker, origin, unfinished: 'gave-up' } as const
+    expect(parseCommitTrailers(`Add retry\n\n${commitTrailersFor(full)}\n`)).toEqual(full)
+  })
+
   it('reads what commitTrailersFor wrote', () => {
     expect(parseCommitTrailers(`Add retry\n\nWhy.\n\n${commitTrailersFor(marker)}\n`)).toEqual(marker)
   })
@@ -58,5 +74,34 @@ describe('parseCommitTrailers', () => {
 describe('replyMarkerFor', () => {
   it('differs for each feedback item', () => {
     expect(replyMarkerFor('1-review-2-00000000')).not.toBe(replyMarkerFor('1-review-3-00000000'))
+  })
+})
+
+describe('repliesIn', () => {
+  it('names every item that a text answers', () => {
+    const ids = ['1-review-2-00000000', '1-inline-comment-3-0000abcd']
+    expect(repliesIn(`Done.\n\n${ids.map(replyMarkerFor).join('\n')}`)).toEqual(ids)
+    expect(repliesIn('Done.')).toEqual([])
+  })
+})
+
+describe('isMarkedFor', () => {
+  const plan = { ...marker, origin }
+  const elsewhere = planOriginFor({ instance: 'devbot', repository: 'octo-org/hello', planPath: 'b.md' })
+  const foreign = planOriginFor({ instance: 'other', repository: 'octo-org/hello', planPath: 'a.md' })
+
+  it.each([
+    ['the same file', { ...other, origin }, true],
+    ['the same content under an earlier name', { ...other, planHash: plan.planHash, origin: elsewhere }, true],
+    ['another file', { ...other, origin: elsewhere }, false],
+    ['the same file of another DevBot', { ...marker, origin: foreign }, false],
+    ['the same task, from before there were origins', { ...other, taskId: marker.taskId }, true],
+    ['another task, from before there were origins', other, false],
+  ])('tells %s', (_what, candidate, expected) => {
+    expect(isMarkedFor(candidate, plan)).toBe(expected)
+  })
+
+  it('does not care about upper and lower case of the repository', () => {
+    expect(planOriginFor({ instance: 'devbot', repository: 'Octo-Org/Hello', planPath: 'a.md' })).toBe(origin)
   })
 })

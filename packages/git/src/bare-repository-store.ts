@@ -5,9 +5,9 @@ import { diffSummary, diffText } from './diff.ts'
 import { type Network, withDeadline, withRetries } from './network-operation.ts'
 import { push } from './push.ts'
 import { readFiles } from './read-files.ts'
-import { askHead, fetchBranch, knownHead, refOf } from './remote.ts'
+import { askBranches, askHead, fetchBranch, knownHead, refOf } from './remote.ts'
 import type { RepositoryStore, RepositoryStoreOptions } from './repository-store.ts'
-import { createGit } from './spawn-git.ts'
+import { createGit, type Git } from './spawn-git.ts'
 import { exportTree, listTree, readFile, treeBytes } from './trees.ts'
 import { writeTree } from './write-tree.ts'
 
@@ -20,11 +20,17 @@ export async function openRepositoryStore(options: RepositoryStoreOptions): Prom
   await makeBareRepository(options.directory)
   await removeLeftovers(options.directory, Date.now())
   const git = createGit(options.directory)
-  const online = <T>(operation: (network: Network) => Promise<T>) => withDeadline(git, options, operation)
+  return storeOver(git, options)
+}
+
+function storeOver(git: Git, options: RepositoryStoreOptions, stop?: AbortSignal): RepositoryStore {
+  const online = <T>(operation: (network: Network) => Promise<T>) => withDeadline(git, options, operation, stop)
   return {
+    until: (signal) => storeOver(git, options, signal),
     fetchBranch: (branch) => online((network) => fetchBranch(network, branch)),
     knownHead: (branch) => knownHead(git, branch),
     remoteHead: (branch) => online((network) => withRetries(network, () => askHead(network, refOf(branch)))),
+    remoteBranches: (prefix) => online((network) => withRetries(network, () => askBranches(network, prefix))),
     hasCommit: (commitId) => hasCommit(git, commitId),
     treeOf: (commitId) => treeOf(git, commitId),
     commitMessage: (commitId) => commitMessage(git, commitId),

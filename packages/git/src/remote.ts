@@ -42,6 +42,21 @@ export async function askHead(network: Network, ref: string): Promise<ObjectId |
   return undefined
 }
 
+/** Names outside DevBot's own grammar are left out: nothing of ours has one. */
+export async function askBranches(network: Network, prefix: string): Promise<ReadonlyMap<string, ObjectId>> {
+  // Both ends are checked again below: the pattern only keeps the answer small.
+  const pattern = `${refOf(`${prefix}x`).slice(0, -1)}*`
+  const { stdout } = await runOnce(network, ['ls-remote', '--', network.options.remoteUrl, pattern], 'git-upload-pack')
+  const branches = new Map<string, ObjectId>()
+  for (const line of stdout.split('\n')) {
+    const [id, ref = ''] = line.split('\t')
+    const name = ref.slice('refs/heads/'.length)
+    if (ref !== `refs/heads/${name}` || !name.startsWith(prefix) || branchNameProblem(name) !== undefined) continue
+    branches.set(name, objectIdSchema.parse(id))
+  }
+  return branches
+}
+
 /** A branch's full name on the remote. Throws for what DevBot's own grammar does not know. */
 export function refOf(branch: string): string {
   const problem = branchNameProblem(branch)

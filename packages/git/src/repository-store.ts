@@ -43,12 +43,16 @@ export type TreeChange =
  * (401, 403), `conflict` (code `git-branch-moved`: the lease did not hold), `invalid-input` (code `git-branch-missing`).
  */
 export interface RepositoryStore {
+  /** The same store, whose network operations stop soon after the signal is aborted, with `cancelled`, code `git-stopped`. */
+  until(signal: AbortSignal): RepositoryStore
   /** Brings a branch with its history into the store; returns what it points at. */
   fetchBranch(branch: string): Promise<ObjectId>
   /** What a branch pointed at when it was last fetched; undefined when it never was. Asks nobody. */
   knownHead(branch: string): Promise<ObjectId | undefined>
   /** What a branch points at on the remote now; undefined when it does not exist. */
   remoteHead(branch: string): Promise<ObjectId | undefined>
+  /** Branches on the remote whose names begin with the prefix (of branch names' own characters), and what they point at. */
+  remoteBranches(prefix: string): Promise<ReadonlyMap<string, ObjectId>>
   hasCommit(commitId: ObjectId): Promise<boolean>
   treeOf(commitId: ObjectId): Promise<ObjectId>
   commitMessage(commitId: ObjectId): Promise<string>

@@ -40,6 +40,11 @@ export interface GitHubClient {
   repository(name: RepositoryName): Promise<RepositoryFacts>
   /** Every pull request, open or not, whose head is this branch of this very repository. */
   pullRequestsOfBranch(name: RepositoryName, branch: string): Promise<readonly PullRequest[]>
+  /**
+   * Pull requests of the repository by whoever opened them, newest first: all that are open, and the newest 3,000 of
+   * those that ended.
+   */
+  listPullRequests(name: RepositoryName): Promise<readonly PullRequest[]>
   pullRequest(name: RepositoryName, number: number): Promise<PullRequest>
   /** Creates a pull request. When GitHub says that one exists for this branch, the existing one is returned. */
   createPullRequest(

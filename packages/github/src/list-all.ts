@@ -23,6 +23,23 @@ export async function listAll<T>(
   return rows
 }
 
+/** The rows of the first pages only. */
+export async function listFirst<T>(
+  pages: AsyncIterable<{ readonly data: unknown }>,
+  rowSchema: z.ZodType<T>,
+  expected: string,
+  maxPages: number,
+): Promise<T[]> {
+  const rows: T[] = []
+  let pageCount = 0
+  for await (const page of pages) {
+    rows.push(...parseAnswer(z.array(rowSchema), page.data, expected))
+    pageCount += 1
+    if (pageCount === maxPages) break
+  }
+  return rows
+}
+
 function tooLong(expected: string): DevBotError {
   return new DevBotError({
     category: 'invalid-input',

@@ -4,7 +4,7 @@ import { z } from 'zod'
 import type { GitHubClient, PullRequest } from './client.ts'
 import { actorSchema, type GitHubPullRequest, pullRequestSchema } from './github-objects.ts'
 import type { Identity } from './identity.ts'
-import { listAll, PAGE_SIZE } from './list-all.ts'
+import { listAll, listFirst, PAGE_SIZE } from './list-all.ts'
 import { repeatable } from './octokit-for.ts'
 import { ownerAndRepo } from './owner-and-repo.ts'
 import { parseAnswer } from './parse-answer.ts'
@@ -12,6 +12,7 @@ import { parseAnswer } from './parse-answer.ts'
 type PullRequestCalls = Pick<
   GitHubClient,
   | 'pullRequestsOfBranch'
+  | 'listPullRequests'
   | 'pullRequest'
   | 'createPullRequest'
   | 'updatePullRequestBody'
@@ -22,6 +23,8 @@ type NewPullRequest = Parameters<GitHubClient['createPullRequest']>[1]
 
 /** Tries of a creation whose answer was lost; before each further one the pull request is looked for. */
 const MAX_CREATE_TRIES = 3
+/** Pages of ended pull requests that are looked at; each is a request and may be some megabytes. */
+const MAX_ENDED_PAGES = 30
 
 const issueSchema = z.object({ closed_by: actorSchema })
 
@@ -41,6 +44,23 @@ export function createPullRequestCalls(identity: Identity, retryBaseMs: number):
     const rows = await listAll(pages, pullRequestSchema, 'pull requests')
     // GitHub's filter knows the head's owner only, who may have the branch in a fork too.
     return rows.map((row) => toPullRequest(row)).filter((row) => row.headBranch === branch && row.headInRepository)
+  }
+
+  async function listPullRequests(name: RepositoryName) {
+    const octokit = identity.octokit(name)
+    const pagesOf = (state: 'open' | 'closed') =>
+      octokit.paginate.iterator(octokit.rest.pulls.list, {
+        ...ownerAndRepo(name),
+        state,
+        sort: 'created',
+        direction: 'desc',
+        per_page: PAGE_SIZE,
+      })
+    const open = await listAll(pagesOf('open'), pullRequestSchema, 'open pull requests')
+    const ended = await listFirst(pagesOf('closed'), pullRequestSchema, 'ended pull requests', MAX_ENDED_PAGES)
+    // One that ended between the two lists stands in both: its newer state counts.
+    const byNumber = new Map([...open, ...ended].map((row) => [row.number, toPullRequest(row)]))
+    return [...byNumber.values()].toSorted((a, b) => b.number - a.number)
   }
 
   async function openPullRequest(name: RepositoryName, input: NewPullRequest) {
@@ -101,6 +121,7 @@ export function createPullRequestCalls(identity: Identity, retryBaseMs: number):
 
   return {
     pullRequestsOfBranch,
+    listPullRequests,
     pullRequest,
     createPullRequest,
     async updatePullRequestBody(name, number, body) {

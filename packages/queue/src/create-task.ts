@@ -100,6 +100,8 @@ function composeTask(newTask: NewTask, { nowMs, lastGeneration }: PathState, suf
     branch: newTask.branch ?? generatedBranch(newTask, nowMs, suffix),
     acceptedAtMs: nowMs,
     updatedAtMs: nowMs,
+    // Of a path's later generations the ledger knows the earlier ones: it has lost nothing of them.
+    ...(generation === 1 ? { adoption: 'due' } : {}),
     rounds: 0,
     failedAttempts: 0,
     planEdited: false,
@@ -131,7 +133,7 @@ function writeTask(scripts: ScriptRunner, newTask: NewTask, task: Task, state: P
     task.branch,
     rankOf(task.priority),
     task.acceptedAtMs,
-    newTask.heldBecause === undefined ? '' : '1',
+    task.status === 'held' && task.adoption === undefined ? '1' : '',
     writeRecord(taskEventSchema, accepted, 'event task-accepted'),
   )
 }

@@ -137,3 +137,52 @@ describe('deliver', () => {
     await expect(ledger.deliver(byBranch, item, 0)).rejects.toMatchObject({ category: 'bug' })
   })
 })
+
+describe('a flood of very long comments', () => {
+  const long = (number: number) => feedbackFor(number, `${number} `.padEnd(65_000, 'x'))
+
+  it('is kept to 4 MiB, is read in parts after the news that the pull request was closed, and makes room again', async () => {
+    const { ledger, task } = await openWithTask()
+    const answers: string[] = []
+    for (let number = 1; number <= 70; number++) {
+      answers.push(
+        await ledger.deliver(byBranch, long(number), 0).then(
+          ({ kind }) => kind,
+          ({ code }) => code,
+        ),
+      )
+    }
+    expect(answers.filter((answer) => answer === 'added').length).toBe(64)
+    expect(answers.slice(64)).toEqual(Array(6).fill('inbox-full'))
+    const closed = { kind: 'pull-request', id: 'closed-1', action: 'closed', pullNumber: 12, actor: 'mona' } as const
+    expect(await ledger.deliver(byBranch, closed, 0)).toMatchObject({ kind: 'added' })
+
+    const ownership = await takenTask(ledger, task.id)
+    const first = (await ledger.snapshot(task.id))?.inbox ?? []
+    expect(first[0]).toEqual(closed)
+    expect(first.length).toBeLessThan(40)
+    const read: string[] = []
+    for (let inbox = first; inbox.length > 0; inbox = (await ledger.snapshot(task.id))?.inbox ?? []) {
+      read.push(...inbox.map(({ id }) => id))
+      await ledger.save(ownership, task, { inboxIds: inbox.map(({ id }) => id) })
+    }
+    expect(read).toEqual([closed.id, ...Array.from({ length: 64 }, (_, index) => long(index + 1).id)])
+    expect(await ledger.deliver(byBranch, long(66), 0)).toMatchObject({ kind: 'added' })
+  })
+
+  it('does not fill the rows of a task beyond what one reading takes', async () => {
+    const { ledger, task } = await openWithTask()
+    const ownership = await takenTask(ledger, task.id)
+    for (let number = 1; number <= 140; number++) {
+      await ledger.addFeedback(ownership, [{ item: long(number).item, state: 'open' }])
+    }
+    const rows = (await ledger.details(task.id))?.feedback ?? []
+    expect(rows.length).toBe(128)
+    // Judged and shrunk, rows make room for what was left out.
+    await ledger.updateFeedback(
+      ownership,
+      rows.map(({ item }) => ({ item: { ...item, body: '' }, state: 'dropped' as const })),
+    )
+    expect(await ledger.addFeedback(ownership, [{ item: long(140).item, state: 'open' }])).toHaveLength(1)
+  })
+})

@@ -301,3 +301,13 @@ describe('listTasks', () => {
     expect((await ledger.listTasks(2)).map(({ task }) => task.planPath)).toEqual(['c.md', 'b.md'])
   })
 })
+
+describe('what was left behind in a repository', () => {
+  it('is unknown to a new ledger, and kept whatever the case of the name once it was asked for', async () => {
+    const ledger = await fixture.open()
+    expect(await ledger.leftBehind(REPOSITORY)).toBeUndefined()
+    const left = { version: 1, atMs: 5, pulls: [], branches: [] } as const
+    await ledger.rememberLeftBehind(REPOSITORY, { ...left, pulls: [], branches: [] })
+    expect(await ledger.leftBehind('Octo-Org/Hello' as typeof REPOSITORY)).toEqual(left)
+  })
+})

@@ -1,7 +1,7 @@
 -- Creates a task, unless what was read before (path-state) has changed since: then 'changed', read again.
 -- Returns {'created'}, {'changed'}, {'branch-taken', by whom} or {'id-taken'}.
 local id, repository, planPath, pathEntry, expectedGeneration, expectedNewest = unpack(ARGV, 2, 7)
-local record, planText, planHash, branch, rank, acceptedAtMs, held, event = unpack(ARGV, 8, 15)
+local record, planText, planHash, branch, rank, acceptedAtMs, rests, event = unpack(ARGV, 8, 15)
 
 local newest = redis.call('HGET', key('paths'), pathEntry) or ''
 local lastGeneration = redis.call('HGET', key('generations'), pathEntry) or '0'
@@ -23,5 +23,5 @@ redis.call('ZADD', key('tasks'), acceptedAtMs, id)
 setPlanHash(id, repository, planHash)
 claimStored(id, repository, branch, '', nowMs())
 appendEvent(id, event)
-if held ~= '1' then setDue(id, acceptedAtMs, 'accepted') end
+if rests ~= '1' then setDue(id, acceptedAtMs, 'accepted') end
 return { 'created' }

@@ -3,6 +3,9 @@
 
 -- Limits on what strangers can make grow; the reconciler finds later what did not fit.
 local MAX_WAITING_FEEDBACK = 1000
+-- An inbox, and the rows it becomes, have to be read within a command's time of 2 s: a comment may have 128 KiB.
+local MAX_WAITING_BYTES = 4 * 1024 * 1024
+local MAX_FEEDBACK_BYTES = 8 * 1024 * 1024
 local MAX_SEEN = 10000
 local MAX_STORED = 1000
 local STORED_MS = 7 * 24 * 3600 * 1000
@@ -90,6 +93,7 @@ end
 -- The inbox: members '<kind> <item id>' in order of arrival, and the items' JSON by id.
 local function removeItem(id, kind, itemId)
   redis.call('ZREM', taskKey(id, 'inbox'), kind .. ' ' .. itemId)
+  redis.call('HINCRBY', taskKey(id), 'inboxBytes', -redis.call('HSTRLEN', taskKey(id, 'inbox-items'), itemId))
   redis.call('HDEL', taskKey(id, 'inbox-items'), itemId)
 end
 
@@ -120,12 +124,14 @@ local function addItem(id, kind, itemId, json, planHash)
     return 'duplicate'
   elseif kind == 'feedback' or kind == 'comment-command' then
     if redis.call('ZCARD', taskKey(id, 'inbox')) >= MAX_WAITING_FEEDBACK then return 'full' end
+    if (tonumber(field(id, 'inboxBytes')) or 0) + #json > MAX_WAITING_BYTES then return 'full' end
     if redis.call('SCARD', seen) >= MAX_SEEN then return 'full' end
   end
   if planHash ~= '' then setPlanHash(id, field(id, 'repository'), planHash) end
   redis.call('SADD', seen, itemId)
   redis.call('ZADD', taskKey(id, 'inbox'), redis.call('HINCRBY', taskKey(id), 'inboxSequence', 1), kind .. ' ' .. itemId)
   redis.call('HSET', taskKey(id, 'inbox-items'), itemId, json)
+  redis.call('HINCRBY', taskKey(id), 'inboxBytes', #json)
   return 'added'
 end
 

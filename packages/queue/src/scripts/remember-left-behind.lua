@@ -1,0 +1,2 @@
+-- ARGV: prefix, repository, record.
+redis.call('SET', key('left-behind:' .. ARGV[2]), ARGV[3])
