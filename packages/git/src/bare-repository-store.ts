@@ -2,12 +2,14 @@ import { DevBotError } from '@devbot/contracts'
 import { makeBareRepository, removeLeftovers } from './bare-repository.ts'
 import { commitMessage, hasCommit, isAncestor, mergeBase, recentSubjects, treeOf, writeCommit } from './commits.ts'
 import { diffSummary, diffText } from './diff.ts'
+import { hasWholeTree, keepTree, letTreeGo } from './kept-trees.ts'
 import { type Network, withDeadline, withRetries } from './network-operation.ts'
 import { push } from './push.ts'
 import { readFiles } from './read-files.ts'
 import { askBranches, askHead, fetchBranch, knownHead, refOf } from './remote.ts'
 import type { RepositoryStore, RepositoryStoreOptions } from './repository-store.ts'
 import { createGit, type Git } from './spawn-git.ts'
+import { exportDifference } from './tree-difference.ts'
 import { exportTree, listTree, readFile, treeBytes } from './trees.ts'
 import { writeTree } from './write-tree.ts'
 
@@ -39,6 +41,10 @@ function storeOver(git: Git, options: RepositoryStoreOptions, stop?: AbortSignal
     readFiles: (treeId, paths, maxBytes) => readFiles(git, treeId, paths, maxBytes),
     treeBytes: (treeId) => treeBytes(git, treeId),
     exportTree: (treeId) => exportTree(git, treeId),
+    exportDifference: (fromTreeId, toTreeId) => exportDifference(git, fromTreeId, toTreeId),
+    keepTree: (name, treeId) => keepTree(git, name, treeId),
+    letTreeGo: (name) => letTreeGo(git, name),
+    hasWholeTree: (treeId) => hasWholeTree(git, treeId),
     writeTree: (baseTreeId, changes) => writeTree(git, baseTreeId, changes),
     commit: (input) => writeCommit(git, options.author, input),
     push: (input) => online((network) => push(network, input)),

@@ -49,16 +49,23 @@ async function runWith(
   throw await explainRemoteFailure({ remoteUrl, service, credentials, remark, refRefused, signal: deadline })
 }
 
-/** Runs an operation that ends, one way or the other, within `networkTimeoutMs`. */
+/**
+ * Runs an operation that ends, one way or the other, within `networkTimeoutMs`, or soon after `stop` is aborted. What was
+ * under way then may have been done: whoever comes next asks the remote.
+ */
 export async function withDeadline<T>(
   git: Git,
   options: RepositoryStoreOptions,
   operation: (network: Network) => Promise<T>,
+  stop?: AbortSignal,
 ): Promise<T> {
-  const deadline = AbortSignal.timeout(options.networkTimeoutMs)
+  const timeout = AbortSignal.timeout(options.networkTimeoutMs)
+  const deadline = stop === undefined ? timeout : AbortSignal.any([timeout, stop])
   try {
+    if (stop?.aborted) throw stopped(options, stop.reason)
     return await operation({ git, options, deadline })
   } catch (error) {
+    if (stop?.aborted) throw stopped(options, error)
     if (!deadline.aborted || !hasCategory(error, 'transient')) throw error
     throw new DevBotError({
       category: 'transient',
@@ -67,6 +74,15 @@ export async function withDeadline<T>(
       cause: error,
     })
   }
+}
+
+function stopped({ remoteUrl }: RepositoryStoreOptions, cause: unknown): DevBotError {
+  return new DevBotError({
+    category: 'cancelled',
+    code: 'git-stopped',
+    message: `git was stopped while it spoke with ${remoteUrl}: it is no longer wanted`,
+    cause,
+  })
 }
 
 /** Tries again, a limited number of times, what failed for a reason that may pass. */

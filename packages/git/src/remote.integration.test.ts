@@ -219,6 +219,30 @@ describe('network trouble', () => {
       .poll(() => commandLines().filter((line) => line.includes(fixture.server.url)), { timeout: 5000 })
       .toEqual([])
   })
+
+  it.each(['fetch', 'push'] as const)('ends at once when a %s under way is no longer wanted', async (operation) => {
+    const commitId = await commitOn(base, 'one')
+    fixture.server.failures.push({ kind: 'hang', times: 99 })
+    const stop = new AbortController()
+    const stoppable = store.until(stop.signal)
+    const underWay =
+      operation === 'fetch'
+        ? stoppable.fetchBranch('trunk')
+        : stoppable.push({ commitId, branch: 'agent/x', expectedHeadId: undefined })
+    const refused = expect(underWay).rejects.toMatchObject({ category: 'cancelled', code: 'git-stopped' })
+    const asked = fixture.server.requests.length
+    await expect.poll(() => fixture.server.requests.length).toBeGreaterThan(asked)
+    const stoppedAt = Date.now()
+    stop.abort()
+    await refused
+    expect(Date.now() - stoppedAt).toBeLessThan(2000)
+    await expect
+      .poll(() => commandLines().filter((line) => line.includes(fixture.server.url)), { timeout: 5000 })
+      .toEqual([])
+    await expect(stoppable.remoteHead('agent/x')).rejects.toMatchObject({ code: 'git-stopped' })
+    fixture.server.failures.length = 0
+    expect(await store.remoteHead('agent/x')).toBeUndefined()
+  })
 })
 
 describe('the token', () => {

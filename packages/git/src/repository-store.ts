@@ -69,6 +69,20 @@ export interface RepositoryStore {
   treeBytes(treeId: ObjectId): Promise<number>
   /** The tree as an uncompressed tar stream of raw blobs: no attribute changes or leaves out a file. */
   exportTree(treeId: ObjectId): Readable
+  /**
+   * What leads from one tree to the other: files and links to unpack (a tar stream as of `exportTree`), once the removed
+   * paths (files, and folders with all that is in them) are gone.
+   */
+  exportDifference(
+    fromTreeId: ObjectId,
+    toTreeId: ObjectId,
+  ): Promise<{ readonly tar: Readable; readonly removedPaths: readonly string[] }>
+  /** Keeps a tree in the store that nothing else may lead to, in place of what this name kept before. */
+  keepTree(name: string, treeId: ObjectId): Promise<void>
+  /** Ends what `keepTree` began; a name that keeps nothing is no error. */
+  letTreeGo(name: string): Promise<void>
+  /** Whether a tree is in the store with everything in it, unharmed as far as git can tell without reading files. */
+  hasWholeTree(treeId: ObjectId): Promise<boolean>
   /** Builds a tree from a base tree and changes, by plumbing. The same input gives the same id. */
   writeTree(baseTreeId: ObjectId, changes: readonly TreeChange[]): Promise<ObjectId>
   /** Makes a commit; author and committer are DevBot's identity, the time is `atMs`. The same input gives the same id. */

@@ -1,11 +1,16 @@
+import { randomUUID } from 'node:crypto'
 import { inspect } from 'node:util'
 import { simpleGit } from 'simple-git'
+import { endHelpers } from './end-helpers.ts'
 import { gitEnvironmentFor } from './git-environment.ts'
 import { printable } from './printable.ts'
 import type { GitCredentials } from './repository-store.ts'
 
 /** What fetch, ls-remote and push print is a few lines; a server that sends more is cut off. */
 const MAX_OUTPUT_BYTES = 1024 * 1024
+
+/** Marks every process of one call, those that git starts among them. */
+const CALL_VARIABLE = 'DEVBOT_GIT_CALL'
 
 export type RemoteGitResult = {
   readonly succeeded: boolean
@@ -23,12 +28,14 @@ export async function runRemoteGit(
   args: readonly string[],
   options: { readonly credentials: GitCredentials; readonly stallSeconds: number; readonly signal: AbortSignal },
 ): Promise<RemoteGitResult> {
-  const environment = { ...gitEnvironmentFor(directory), ...httpSettingsFor(options) }
+  const callId = randomUUID()
+  const environment = { ...gitEnvironmentFor(directory), ...httpSettingsFor(options), [CALL_VARIABLE]: callId }
   const overflow = new AbortController()
+  const abort = AbortSignal.any([options.signal, overflow.signal])
   let failed: { readonly stdout: string; readonly stderr: string } | undefined
   const git = simpleGit({
     baseDir: directory,
-    abort: AbortSignal.any([options.signal, overflow.signal]),
+    abort,
     allowEnvironment: Object.keys(environment).filter((name) => name.startsWith('GIT_')),
     unsafe: {
       // The token is a configuration value that must stay out of the arguments and of every file.
@@ -57,6 +64,7 @@ export async function runRemoteGit(
   try {
     return { succeeded: true, stdout: await git.raw([...args]), remark: '' }
   } catch (error) {
+    if (abort.aborted) await endHelpers(`${CALL_VARIABLE}=${callId}`)
     const said = failed?.stderr || (error instanceof Error ? error.message : '')
     const secrets = [options.credentials.password, basicTokenFor(options.credentials)]
     return { succeeded: false, stdout: failed?.stdout ?? '', remark: printable(said, secrets) }

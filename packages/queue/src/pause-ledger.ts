@@ -50,7 +50,7 @@ function checkedWho(by: string): string {
   if (by !== '' && by.length <= 100) return by
   throw new DevBotError({
     category: 'bug',
-    code: 'pause-by',
-    message: 'expected 1 to 100 characters that say who pauses',
+    code: 'ledger-record-invalid',
+    message: 'refused to pause: expected 1 to 100 characters that say who',
   })
 }
