@@ -10,6 +10,11 @@ export function turnsKey(runId: string): string {
   return `run:${checkedRunId(runId)}:turns`
 }
 
+/** The newest checkpoint of a run. */
+export function checkpointKey(runId: string): string {
+  return `run:${checkedRunId(runId)}:checkpoint`
+}
+
 /** GitHub treats owner and name without regard to case, so indexes do too. */
 export function indexedRepository(repository: RepositoryName): string {
   return repository.toLowerCase()

@@ -1,4 +1,5 @@
 import type {
+  Checkpoint,
   FeedbackRow,
   InboxItem,
   LeftBehind,
@@ -201,11 +202,19 @@ export interface WorkerLedger extends SpendingLedger {
   leftBehind(repository: RepositoryName): Promise<LeftBehind | undefined>
   /** Takes the place of what was remembered before. */
   rememberLeftBehind(repository: RepositoryName, leftBehind: LeftBehind): Promise<void>
-  /** Adds rows that are not there yet (by feedback id); existing ones stay. Returns the ids that were new. */
+  /**
+   * Adds rows that are not there yet (by feedback id); existing ones stay. Returns the ids that were new. At 8 MiB of
+   * rows there is no room for more: what is left out is still on GitHub.
+   */
   addFeedback(ownership: Ownership, rows: readonly FeedbackRow[]): Promise<readonly string[]>
   updateFeedback(ownership: Ownership, rows: readonly FeedbackRow[]): Promise<void>
   saveRun(ownership: Ownership, run: RunRecord): Promise<void>
   appendTurn(ownership: Ownership, runId: string, entry: TurnEntry): Promise<void>
+  /** Keeps the newest checkpoint of a run; one of an older turn than what is there changes nothing. */
+  saveCheckpoint(ownership: Ownership, checkpoint: Checkpoint): Promise<void>
+  /** The run's newest checkpoint is right at this later turn, too. Nothing where there is none. */
+  renewCheckpoint(ownership: Ownership, renewed: Pick<Checkpoint, 'runId' | 'turn'>): Promise<void>
+  checkpoint(runId: string): Promise<Checkpoint | undefined>
   /** Appends to the task's event stream (the newest 2,000 are kept) and, if given, overwrites the progress. */
   recordEvent(ownership: Ownership, event: TaskEvent, progress?: TaskProgress): Promise<void>
   /** Ids of tasks that are due, by priority then due time; at most `limit`. None while everything is paused. */

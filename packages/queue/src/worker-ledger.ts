@@ -1,5 +1,26 @@
-import { DevBotError, type FeedbackRow, feedbackRowSchema, inboxItemSchema, type LeftBehind, leftBehindSchema, type RepositoryName, type RunRecord, runRecordSchema, type Task, type TaskEvent, type TaskId, type TaskProgress, taskEnded, taskEventSchema, taskIdSchema, taskProgressSchema, taskSchema, type ErrorCode } from '@devbot/contracts'
+import {
+  DevBotError,
+  type ErrorCode,
+  type FeedbackRow,
+  feedbackRowSchema,
+  inboxItemSchema,
+  type LeftBehind,
+  leftBehindSchema,
+  type RepositoryName,
+  type RunRecord,
+  runRecordSchema,
+  type Task,
+  type TaskEvent,
+  type TaskId,
+  type TaskProgress,
+  taskEnded,
+  taskEventSchema,
+  taskIdSchema,
+  taskProgressSchema,
+  taskSchema,
+} from '@devbot/contracts'
 import { z } from 'zod'
+import { readCheckpoint, renewCheckpoint, saveCheckpoint } from './checkpoints.ts'
 import type { Heartbeat, Ownership, TaskSnapshot, WorkerLedger } from './ledger.ts'
 import { checkedRunId, indexedRepository, taskKey } from './ledger-keys.ts'
 import { ownershipArguments } from './ownership-arguments.ts'
@@ -36,6 +57,9 @@ export function createWorkerLedger(scripts: ScriptRunner, bodies: TurnBodies): W
     },
     saveRun: (ownership, run) => saveRun(scripts, ownership, run),
     appendTurn: (ownership, runId, entry) => appendTurn(scripts, bodies, ownership, runId, entry),
+    saveCheckpoint: (ownership, checkpoint) => saveCheckpoint(scripts, ownership, checkpoint),
+    renewCheckpoint: (ownership, renewed) => renewCheckpoint(scripts, ownership, renewed),
+    checkpoint: (runId) => readCheckpoint(scripts, runId),
     recordEvent: (ownership, event, progress) => recordEvent(scripts, ownership, event, progress),
     ...createSpendingLedger(scripts),
     waits: createSharedWaits(scripts),

@@ -30,6 +30,7 @@ const SCRIPTS = [
   'reserve-spending',
   'retirable-tasks',
   'retire-task',
+  'save-checkpoint',
   'save-run',
   'save-task',
   'set-pause',

@@ -8,7 +8,7 @@ if field(id, 'epoch') ~= epoch or leaseHolds(id, nowMs()) then return 0 end
 redis.call('HDEL', taskKey(id), 'planText', 'progress')
 redis.call('DEL', taskKey(id, 'events'), taskKey(id, 'seen'))
 for _, runId in ipairs(redis.call('SMEMBERS', taskKey(id, 'turn-runs'))) do
-  redis.call('DEL', key('run:' .. runId .. ':turns'))
+  redis.call('DEL', key('run:' .. runId .. ':turns'), key('run:' .. runId .. ':checkpoint'))
 end
 local firstRow = 6 + 2 * runCount
 for index = 6, firstRow - 1, 2 do redis.call('HSET', taskKey(id, 'runs'), ARGV[index], ARGV[index + 1]) end

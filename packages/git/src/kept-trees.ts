@@ -1,0 +1,28 @@
+import { DevBotError, type ObjectId } from '@devbot/contracts'
+import type { Git } from './spawn-git.ts'
+
+/** The tree stays in the store however it is tidied up. A ref may name a tree: a commit would be told to servers by fetches. */
+export async function keepTree(git: Git, name: string, treeId: ObjectId): Promise<void> {
+  await git.run(['update-ref', refFor(name), treeId])
+}
+
+/** Nothing is wrong with a name that keeps nothing. */
+export async function letTreeGo(git: Git, name: string): Promise<void> {
+  await git.run(['update-ref', '-d', refFor(name)])
+}
+
+/** Whether a tree is there with everything in it. */
+export async function hasWholeTree(git: Git, treeId: ObjectId): Promise<boolean> {
+  // 128: something is missing or broken.
+  const { exitCode } = await git.run(['rev-list', '--objects', '--quiet', treeId], { answers: [0, 128] })
+  return exitCode === 0
+}
+
+function refFor(name: string): string {
+  if (/^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$/.test(name)) return `refs/devbot/checkpoints/${name}`
+  throw new DevBotError({
+    category: 'bug',
+    code: 'bug',
+    message: `expected 1 to 100 letters, digits, "_" or "-" as the name of a kept tree, got ${JSON.stringify(name.slice(0, 120))}`,
+  })
+}
