@@ -66,6 +66,7 @@ describe.skipIf(!canRun)('the compose project, from outside', () => {
       PORT: String(webhookPort),
       DEMO_GITHUB_PORT: String(githubPort),
       HEALTH_INTERVAL: '1s',
+      SETTLE_SECONDS: '1',
     }
     project = createComposeProject({ name, machine: process.env, env })
     imagesBefore = await project.imageIds()

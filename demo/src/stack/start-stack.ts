@@ -126,6 +126,8 @@ async function startParts(options: StackOptions, directory: string, parts: Async
     PORT: '0',
     OPS_PORT: '0',
     LOG_LEVEL: 'debug',
+    // Nobody comments here by hand.
+    SETTLE_SECONDS: '1',
     ...options.env,
   }
   const services = new Map<ServiceName, ServiceProcess>()

@@ -106,6 +106,14 @@ describe('deliver', () => {
     expect(await ledger.dueTasks(10)).toEqual([])
   })
 
+  it('waits for what belongs to a comment also where a look at the pull request was due sooner', async () => {
+    const { ledger, task } = await openWithTask()
+    await ledger.release(await takenTask(ledger, task.id), { dueAtMs: Date.now() - 1, reason: 'reconcile' })
+    await ledger.deliver(byBranch, feedbackFor(1), 10_000)
+    expect(await ledger.dueTasks(10)).toEqual([])
+    expect((await ledger.details(task.id))?.due?.reason).toBe('settling')
+  })
+
   it('does not put a settling task off without end', async () => {
     const opened = await openWithTask()
     await publish(opened)

@@ -12,6 +12,11 @@ const table = {
   branchPrefix: sharedVariables.branchPrefix,
   webhookSecrets: sharedVariables.webhookSecrets,
   port: integerVariable('PORT', { min: 0, max: 65_535, default: 8000 }),
+  /**
+   * GitHub sends a review and each of its inline comments apart, and people comment line by line: a round begins when
+   * so long nothing more came, and at the latest after ten times that.
+   */
+  settleSeconds: integerVariable('SETTLE_SECONDS', { min: 1, max: 300, default: 8 }),
 } as const
 
 export type IngressConfig = ConfigOf<typeof table>

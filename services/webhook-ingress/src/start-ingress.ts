@@ -6,9 +6,6 @@ import { listen } from './ingress-server.ts'
 import { ledgerProblem } from './ledger-problem.ts'
 import { createWebhookSecrets, webhookSecretsIn } from './webhook-secrets.ts'
 
-/** GitHub sends a review and each of its inline comments apart, within a second or two. */
-const SETTLE_MS = 2_000
-
 /** Builds the ingress' parts and starts them: ledger, queue, the webhook's HTTP side, health. */
 export async function startIngress(config: IngressConfig): Promise<RunningService & { log: Logger; port: number }> {
   const single = webhookSecretsIn(config.webhookSecrets.reveal()) ?? []
@@ -24,7 +21,7 @@ export async function startIngress(config: IngressConfig): Promise<RunningServic
     secrets: createWebhookSecrets(config.webhookSecrets, log),
     allowedRepositories: allowedRepositoriesOf(config),
     branchPrefix: config.branchPrefix,
-    settleMs: SETTLE_MS,
+    settleMs: config.settleSeconds * 1000,
     log,
   })
   const server = await listen(app, config.port)

@@ -75,7 +75,7 @@ local function nudge(id, now, settleMs, reason)
   if settleMs > 0 and current and field(id, 'dueReason') == 'settling' then
     local latest = tonumber(field(id, 'settlingSinceMs')) + MAX_SETTLING_TIMES * settleMs
     setDue(id, math.max(current, math.min(now + settleMs, latest)), 'settling')
-  elseif not current or current > now + settleMs then
+  elseif not current or current > now + settleMs or (reason == 'settling' and field(id, 'dueReason') == 'reconcile') then
     setDue(id, now + settleMs, reason)
     if reason == 'settling' then redis.call('HSET', taskKey(id), 'settlingSinceMs', now) end
   end
