@@ -22,6 +22,8 @@ export type AgentTool = {
   readonly offer: ToolOffer
   /** Changes nothing, so that such calls of one reply may run together. */
   readonly readOnly: boolean
+  /** Done again on the same files it gives the same, and reaches nothing else. */
+  readonly repeatable: boolean
   prepare(input: unknown): PreparedCall | InvalidInput
 }
 
@@ -30,6 +32,8 @@ export type ToolDefinition<Schema extends z.ZodType> = {
   readonly description: string
   readonly input: Schema
   readonly readOnly: boolean
+  /** Done again on the same files it gives the same, and reaches nothing else; what only reads always is. */
+  readonly repeatable?: boolean
   readonly detail: (input: z.output<Schema>) => string
   /** Files it changes where it succeeds, for the list of changed files that outlives a compaction. */
   readonly changes?: (input: z.output<Schema>) => readonly string[]
@@ -42,6 +46,7 @@ export function defineTool<Schema extends z.ZodType>(definition: ToolDefinition<
   return {
     offer: offerFor(definition),
     readOnly: definition.readOnly,
+    repeatable: definition.readOnly || definition.repeatable === true,
     prepare(input) {
       const parsed = schema.safeParse(input)
       if (!parsed.success) return { kind: 'invalid', message: invalidInputMessage(name, parsed.error) }
@@ -63,22 +68,25 @@ export function offerFor(tool: {
   return { name: tool.name, description: tool.description, inputSchema: jsonSchemaFor(tool.input) }
 }
 
-/** Longer texts than this are bounded too, but no reply comes near: their bounds only cost tokens. */
-const TELLING_LENGTH = 300
+/** Texts, lists and numbers beyond these are bounded too, but no reply comes near: their bounds only cost tokens. */
+const TELLING = { length: 300, items: 20, number: 5_000 }
 
 /**
  * The JSON schema of an input, without what only costs tokens in every request: the dialect, that there is nothing else,
- * and bounds that nobody reaches or that go without saying. The tool still refuses what is beyond, and says so.
+ * bounds that nobody reaches, and bounds and defaults that go without saying. The tool still refuses what is beyond, and
+ * says so.
  */
 function jsonSchemaFor(schema: z.ZodType): ToolOffer['inputSchema'] {
   const { $schema: _dialect, ...rest } = z.toJSONSchema(schema, {
     io: 'input',
     override: ({ jsonSchema }) => {
-      if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum
+      if (goesWithoutSaying(jsonSchema.default) || jsonSchema.default === jsonSchema.maximum) delete jsonSchema.default
+      if (jsonSchema.maximum !== undefined && jsonSchema.maximum > TELLING.number) delete jsonSchema.maximum
       if (jsonSchema.minimum !== undefined && jsonSchema.minimum <= 1) delete jsonSchema.minimum
       if (jsonSchema.additionalProperties === false) delete jsonSchema.additionalProperties
       if (jsonSchema.minLength === 1) delete jsonSchema.minLength
-      if (jsonSchema.maxLength !== undefined && jsonSchema.maxLength > TELLING_LENGTH) delete jsonSchema.maxLength
+      if (jsonSchema.maxLength !== undefined && jsonSchema.maxLength > TELLING.length) delete jsonSchema.maxLength
+      if (jsonSchema.maxItems !== undefined && jsonSchema.maxItems > TELLING.items) delete jsonSchema.maxItems
     },
   })
   if (rest.type !== 'object') {
@@ -89,6 +97,11 @@ function jsonSchemaFor(schema: z.ZodType): ToolOffer['inputSchema'] {
     })
   }
   return { ...rest, type: 'object' }
+}
+
+/** No, none, nothing, the first or once. */
+function goesWithoutSaying(value: unknown): boolean {
+  return value === false || value === '' || value === 0 || value === 1 || (Array.isArray(value) && value.length === 0)
 }
 
 /** What was expected, field by field, in words the model can act on. */

@@ -3,6 +3,7 @@ import type { AgentEvent } from './agent-event.ts'
 import type { PreparedCall, ToolContext, ToolOutcome } from './agent-tool.ts'
 import type { ToolSet } from './create-tools.ts'
 import type { FinishClaim, FinishVerdict, TurnRecorder, Workspace } from './ports.ts'
+import type { CallNature, Replay } from './recorded-run.ts'
 import type { ToolAnswer, ToolCall } from './tool-protocol.ts'
 
 export type CallsInput = {
@@ -11,9 +12,14 @@ export type CallsInput = {
   /** Awaited when the first tool runs. */
   readonly workspace: () => Promise<Workspace>
   readonly recorder: TurnRecorder
+  /** What is on record of this turn, when it was cut off. */
+  readonly replay: Replay
   readonly judgeFinish: (claim: FinishClaim) => Promise<FinishVerdict>
   readonly onEvent: (event: AgentEvent) => void
+  /** Ends what is under way. */
   readonly signal: AbortSignal
+  /** Aborted when the run may go on some day: then a call that was stopped is not put on record, but still to be answered. */
+  readonly suspended: AbortSignal
   readonly now: () => number
 }
 
@@ -22,6 +28,8 @@ export type CallsOutcome = {
   readonly answers: readonly ToolAnswer[]
   /** The claim that was accepted. */
   readonly finished?: FinishClaim
+  /** A call was carried out that does not only read. */
+  readonly mayHaveChanged: boolean
 }
 
 /** A tool caps its own output; this bounds what anything else (a verdict, a workspace's reason) can add. */
@@ -32,18 +40,22 @@ const ENDS_RUN: ReadonlySet<ErrorCategory> = new Set(['sandbox', 'conflict', 'ca
 
 /**
  * Answers every call of one reply, and records each answer as it is known. Calls that only read run together where
- * they follow each other; the others in order; `finish` is judged when all others are done. After a stop the calls
+ * they follow each other; the others in order; `finish` is judged when all others are done. Where an earlier attempt at the
+ * turn was cut off, what it recorded counts. After a stop the calls
  * that are left are answered as not run, so that the conversation stays valid.
  */
 export async function answerCalls(calls: readonly ToolCall[], input: CallsInput): Promise<CallsOutcome> {
   const finishName = input.tools.finish.offer.name
   const answers = new Map<ToolCall, ToolAnswer>()
   const others = calls.filter((call) => call.name !== finishName)
+  let mayHaveChanged = false
   for (const batch of batchesOf(others, input.tools)) {
     const settled = await Promise.allSettled(batch.map((call) => answerOne(call, input)))
     for (const result of settled) {
       if (result.status === 'rejected') throw result.reason
-      answers.set(result.value.call, result.value)
+      const { isCarriedOut, ...answer } = result.value
+      answers.set(answer.call, answer)
+      mayHaveChanged ||= isCarriedOut && natureOf(answer.call, input.tools) !== 'reads'
     }
   }
   let finished: FinishClaim | undefined
@@ -53,7 +65,7 @@ export async function answerCalls(calls: readonly ToolCall[], input: CallsInput)
     finished ??= judged.finished
   }
   const inOrder = calls.flatMap((call) => answers.get(call) ?? [])
-  return { answers: inOrder, ...(finished === undefined ? {} : { finished }) }
+  return { answers: inOrder, mayHaveChanged, ...(finished === undefined ? {} : { finished }) }
 }
 
 function batchesOf(calls: readonly ToolCall[], tools: ToolSet): readonly (readonly ToolCall[])[] {
@@ -68,14 +80,29 @@ function batchesOf(calls: readonly ToolCall[], tools: ToolSet): readonly (readon
   return batches
 }
 
+function natureOf(call: ToolCall, tools: ToolSet): CallNature {
+  if (call.name === tools.finish.offer.name) return 'finish'
+  const tool = toolOf(tools, call.name)
+  // Of a tool that does not exist nothing is carried out.
+  if (tool === undefined || tool.readOnly) return 'reads'
+  return tool.repeatable ? 'repeatable' : 'once'
+}
+
 function toolOf(tools: ToolSet, name: string) {
   return tools.tools.find((tool) => tool.offer.name === name)
 }
 
-async function answerOne(call: ToolCall, input: CallsInput): Promise<ToolAnswer> {
+async function answerOne(call: ToolCall, input: CallsInput): Promise<ToolAnswer & { readonly isCarriedOut: boolean }> {
   const prepared = prepare(call, input.tools)
-  if (prepared.kind === 'invalid') return record(call, { kind: 'error', text: prepared.message }, '', input)
-  if (input.signal.aborted) return record(call, { kind: 'error', text: STOPPED }, prepared.detail, input)
+  const nature = natureOf(call, input.tools)
+  const replayed = await replay(call, nature, prepared.kind === 'ready' ? prepared.detail : '', input)
+  if (replayed !== undefined) return { ...replayed, isCarriedOut: false }
+  if (prepared.kind === 'invalid') {
+    return { ...(await record(call, { kind: 'error', text: prepared.message }, '', input)), isCarriedOut: false }
+  }
+  const { detail } = prepared
+  if (input.signal.aborted) return { ...(await stopped(call, STOPPED, detail, input)), isCarriedOut: false }
+  if (nature === 'once') input.recorder.recordToolStart(input.turn, call.id)
   input.onEvent({ kind: 'tool-call', turn: input.turn, tool: call.name, detail: prepared.detail })
   const startedMs = input.now()
   const outcome = await runTool(call, prepared, input)
@@ -87,7 +114,36 @@ async function answerOne(call: ToolCall, input: CallsInput): Promise<ToolAnswer>
     isError: outcome.kind === 'error',
     durationMs,
   })
-  return { ...(await record(call, outcome, prepared.detail, input)), ...changedBy(prepared, outcome) }
+  const changed = changedBy(prepared, outcome)
+  if (input.signal.aborted && outcome.kind === 'error') {
+    return { ...(await stopped(call, outcome.text, detail, input)), isCarriedOut: true }
+  }
+  return { ...(await record(call, outcome, detail, input, changed)), isCarriedOut: true }
+}
+
+async function stopped(call: ToolCall, text: string, detail: string, input: CallsInput): Promise<ToolAnswer> {
+  if (input.suspended.aborted) return { call, isError: true, text, detail }
+  return record(call, { kind: 'error', text }, detail, input)
+}
+
+/** The answer that is on record, or what a call is told that was cut off. */
+async function replay(
+  call: ToolCall,
+  nature: CallNature,
+  detail: string,
+  input: CallsInput,
+): Promise<ToolAnswer | undefined> {
+  const replayed = input.replay.answer(input.turn, call, nature)
+  if (replayed === undefined) return undefined
+  if (replayed.kind === 'interrupted') return record(call, { kind: 'error', text: replayed.text }, detail, input)
+  const { isError, text, detail: said, changed } = replayed.result
+  return {
+    call,
+    isError,
+    text,
+    ...(said === undefined ? {} : { detail: said }),
+    ...(changed === undefined ? {} : { changed }),
+  }
 }
 
 function changedBy({ changes }: PreparedCall, outcome: ToolOutcome): Pick<ToolAnswer, 'changed'> {
@@ -147,7 +203,9 @@ async function judge(
   if (call.refusal !== undefined) return reject(call.refusal)
   const read = input.tools.finish.readClaim(call.input)
   if (read.kind === 'invalid') return reject(read.message)
-  if (input.signal.aborted) return reject(STOPPED, read.detail)
+  const replayed = await replay(call, 'finish', read.detail, input)
+  if (replayed !== undefined) return { answer: replayed }
+  if (input.signal.aborted) return { answer: await stopped(call, STOPPED, read.detail, input) }
   if (judgedBefore) return reject('Not looked at: one finish in a reply is enough.', read.detail)
   input.onEvent({ kind: 'tool-call', turn: input.turn, tool: call.name, detail: read.detail })
   const startedMs = input.now()
@@ -164,16 +222,25 @@ async function judge(
   return { answer: await record(call, { kind: 'ok', text: 'Accepted.' }, read.detail, input), finished: read.claim }
 }
 
-async function record(call: ToolCall, outcome: ToolOutcome, detail: string, input: CallsInput): Promise<ToolAnswer> {
+async function record(
+  call: ToolCall,
+  outcome: ToolOutcome,
+  detail: string,
+  input: CallsInput,
+  changed: Pick<ToolAnswer, 'changed'> = {},
+): Promise<ToolAnswer> {
   const isError = outcome.kind === 'error'
   const text = bounded(outcome.text)
   await input.recorder.recordToolResult(input.turn, {
     toolUseId: call.id,
     tool: call.name,
     summary: `${detail}${isError ? ' (error)' : ''}`.trim(),
-    body: { isError, text },
+    isError,
+    text,
+    detail,
+    ...changed,
   })
-  return { call, isError, text, detail }
+  return { call, isError, text, detail, ...changed }
 }
 
 function bounded(text: string): string {

@@ -20,8 +20,9 @@ export {
   reviseMessage,
   systemPromptFor,
 } from './prompt-messages.ts'
+export type { RecordedEntry, RecordedReply, RecordedRun } from './recorded-run.ts'
 export { renderTemplate } from './render-prompt.ts'
 export { type AgentInput, type AgentResult, runAgent } from './run-agent.ts'
 export { createTextProtocol } from './text-protocol.ts'
 export type { ToolProtocol } from './tool-protocol.ts'
-export { fenceText, normaliseUntrusted } from './untrusted-text.ts'
+export { fenceText, newDelimiter, normaliseUntrusted } from './untrusted-text.ts'

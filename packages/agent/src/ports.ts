@@ -1,6 +1,6 @@
 import type { BackgroundCommand, ExecResult, FeedbackDecision, Finish, Limit, ShellOptions } from '@devbot/contracts'
 import type { CompactionFacts } from './context/conversation.ts'
-import type { ModelMessage } from './model-client.ts'
+import type { RecordedReply, RecordedResult } from './recorded-run.ts'
 
 /** What the tools need of the world: the narrow side of a sandbox. */
 export interface Workspace {
@@ -23,14 +23,29 @@ export interface Workspace {
 /** Where turns are recorded. A promise that resolved means: durable. */
 export interface TurnRecorder {
   /** Called with each complete model reply before any of its tools runs. */
-  recordReply(turn: number, reply: unknown, usage: TurnUsage): Promise<void>
+  recordReply(turn: number, reply: Omit<RecordedReply, 'kind' | 'turn'>, usage: TurnUsage): Promise<void>
+  /** Called right before a call that cannot be repeated is carried out. Not waited for. */
+  recordToolStart(turn: number, toolUseId: string): void
   /** May resolve while it is still being written: it has to be durable before the next `reserve` resolves. */
   recordToolResult(
     turn: number,
-    result: { readonly toolUseId: string; readonly tool: string; readonly summary: string; readonly body: unknown },
+    result: Omit<RecordedResult, 'kind' | 'turn'> & { readonly tool: string; readonly summary: string },
   ): Promise<void>
+  /** Called before the request of `turn` that carries them first. Durable before the inbox forgets them. */
+  recordNotes(turn: number, notes: readonly AgentNote[]): Promise<void>
   /** Called when the conversation was shortened, before the request of `turn` that begins with it. */
-  recordCompaction(turn: number, facts: CompactionFacts, messages: readonly ModelMessage[]): Promise<void>
+  recordCompaction(turn: number, facts: CompactionFacts, why: CompactionCause): Promise<void>
+}
+
+/** What a compaction went by besides the conversation itself: with it, it can be made again. */
+export type CompactionCause = { readonly otherFiles: readonly string[]; readonly windowReached: boolean }
+
+/** Keeps the sandbox's files outside of it. */
+export interface Checkpoints {
+  /** The turn's calls may have changed files: keep them, beside what comes next. */
+  after(turn: number): void
+  /** Resolves when what the last `after` was about is on disk. Awaited before a reply is recorded: its calls come next. */
+  durable(): Promise<void>
 }
 
 export type TurnUsage = {

@@ -51,6 +51,8 @@ describe('runAgent', () => {
       recorder: {
         recordReply: async (turn) => void order.push(`reply ${turn}`),
         recordToolResult: async (_turn, result) => void order.push(`result ${result.toolUseId}`),
+        recordToolStart: () => undefined,
+        recordNotes: async () => undefined,
         recordCompaction: async () => undefined,
       },
     })
@@ -276,21 +278,27 @@ describe('runAgent when tools fail', () => {
   })
 
   it('throws when the sandbox is gone, for the worker to make a new one', async () => {
-    const gone = new DevBotError({ category: 'sandbox', code: 'channel-closed', message: 'gone' })
+    const gone = new DevBotError({ category: 'sandbox', code: 'channel-lost', message: 'gone' })
     await expect(runScript([{ content: [shell('ls')] }], { workspace: async () => failing(gone) })).rejects.toBe(gone)
   })
 
   it('throws when the workspace cannot be made', async () => {
-    const gone = new DevBotError({ category: 'sandbox', code: 'create-failed', message: 'gone' })
+    const gone = new DevBotError({ category: 'sandbox', code: 'engine-failed', message: 'gone' })
     await expect(runScript([{ content: [shell('ls')] }], { workspace: () => Promise.reject(gone) })).rejects.toBe(gone)
   })
 
   it('throws when a turn cannot be recorded, before a tool runs', async () => {
     const ran: string[] = []
-    const lost = new DevBotError({ category: 'conflict', code: 'lease-lost', message: 'another worker owns the task' })
+    const lost = new DevBotError({
+      category: 'conflict',
+      code: 'ownership-lost',
+      message: 'another worker owns the task',
+    })
     const recorder = {
       recordReply: () => Promise.reject(lost),
       recordToolResult: async () => undefined,
+      recordToolStart: () => undefined,
+      recordNotes: async () => undefined,
       recordCompaction: async () => undefined,
     }
     const workspace = async () => ({
@@ -470,7 +478,7 @@ describe('runAgent when it is aborted', () => {
     expect(run.ending).toEqual({ kind: 'aborted' })
   })
 
-  it('answers every call of the reply, run or not, so that the conversation can be taken up again', async () => {
+  it('puts no call on record that was stopped or not begun, so that it can still be answered when the run goes on', async () => {
     const stop = new AbortController()
     const run = await runScript([{ content: [shell('a', 'A'), shell('b', 'B'), toolUse('finish', CLAIM, 'C')] }], {
       signal: stop.signal,
@@ -484,7 +492,7 @@ describe('runAgent when it is aborted', () => {
     })
     expect(run.ending).toEqual({ kind: 'aborted' })
     const results = run.steps.filter((step) => step.kind === 'result')
-    expect(results.map((step) => step.toolUseId)).toEqual(['A', 'B', 'C'])
+    expect(results.map((step) => step.toolUseId)).toEqual([])
     expect(run.claims).toEqual([])
   })
 

@@ -8,7 +8,7 @@ import { shortenConversation } from './context/shorten-conversation.ts'
 import { offersOf, type ToolSet } from './create-tools.ts'
 import { fixedBytes } from './estimate-tokens.ts'
 import { judgeReply, type ReplyVerdict } from './judge-reply.ts'
-import type { ModelClient, ToolOffer } from './model-client.ts'
+import type { ModelClient, ModelReply, ToolOffer } from './model-client.ts'
 import { nativeProtocol } from './native-protocol.ts'
 import { askPaid, type PaidReply } from './paid-call.ts'
 import type {
@@ -16,6 +16,7 @@ import type {
   AgentLimits,
   AgentNote,
   AgentTotals,
+  Checkpoints,
   FinishClaim,
   FinishVerdict,
   Spending,
@@ -23,6 +24,7 @@ import type {
   Workspace,
 } from './ports.ts'
 import { countUsage } from './prices.ts'
+import { createReplay, type RecordedRun, type Replay } from './recorded-run.ts'
 import { runUntil } from './run-until.ts'
 import { createSilenceGuard } from './silence-guard.ts'
 import { createStuckGuard } from './stuck-guard.ts'
@@ -41,10 +43,13 @@ export type AgentInput = {
   /** The run's random mark around text that is not DevBot's own, the same as in the first message. */
   readonly delimiter: string
   readonly recorder: TurnRecorder
+  /** What an attempt that was cut off has recorded: the run goes on after it. */
+  readonly recorded?: RecordedRun | undefined
+  readonly checkpoints: Checkpoints
   readonly spending: Spending
   readonly limits: AgentLimits
-  /** Texts that arrived meanwhile, each once; they go into the next user message as they are. */
-  readonly drainNotes: () => Promise<readonly AgentNote[]>
+  /** Texts that arrived meanwhile, each once and on record; they go into the request of `turn` as they are. */
+  readonly drainNotes: (turn: number) => Promise<readonly AgentNote[]>
   /** May ask the model something aside, on the run's account. */
   readonly judgeFinish: (claim: FinishClaim, ask: AskAside) => Promise<FinishVerdict>
   readonly onEvent: (event: AgentEvent) => void
@@ -57,7 +62,8 @@ export type AgentResult = { readonly ending: AgentEnding; readonly totals: Agent
 
 /**
  * The loop of one run: ask the model, record its reply, run the tools it asked for, record their results, and again,
- * until it finishes, gives up, reaches a limit or is stopped. How it ends is a value. Throws only what ends the attempt:
+ * until it finishes, gives up, reaches a limit or is stopped. A run that was cut off goes through the same loop, with what
+ * is on record in the place of model and tools. How it ends is a value. Throws only what ends the attempt:
  * the model's errors after their retries, a dead sandbox, a recorder or ledger that cannot write.
  */
 export async function runAgent(input: AgentInput): Promise<AgentResult> {
@@ -72,6 +78,7 @@ type Run = AgentInput & {
   readonly system: string
   readonly offers: readonly ToolOffer[]
   readonly conversation: Conversation
+  readonly replay: Replay
   /** Ends with the caller's signal and at the deadline. */
   readonly stop: AbortSignal
   readonly totals: { -readonly [Key in keyof AgentTotals]: number }
@@ -94,6 +101,7 @@ function beginRun(input: AgentInput, stop: AbortSignal): Run {
       windowTokens: input.limits.windowTokens,
       delimiter: input.delimiter,
     }),
+    replay: createReplay(input.recorded),
     stop,
     totals: { turns: 0, costMicroUsd: 0, inputTokens: 0, outputTokens: 0, cacheReadTokens: 0, cacheWriteTokens: 0 },
     usedIds: new Set(),
@@ -107,13 +115,21 @@ async function takeTurns(run: Run): Promise<AgentEnding> {
 
   for (let turn = 1; ; turn += 1) {
     const startedMs = run.now()
-    const asked = await askModel(run, turn)
+    const asked = replayReply(run, turn) ?? (await askModel(run, turn))
     if (asked.kind !== 'replied') return asked
     const { reply, message, calls, verdict, costMicroUsd } = asked
     const judgeFinish = (claim: FinishClaim) => run.judgeFinish(claim, askAside({ ...run, turn }))
-    const { answers, finished } = await answerCalls(calls, { ...run, judgeFinish, turn, signal: run.stop })
+    const { answers, finished, mayHaveChanged } = await answerCalls(calls, {
+      ...run,
+      judgeFinish,
+      turn,
+      signal: run.stop,
+      suspended: run.signal,
+    })
+    if (mayHaveChanged && !run.stop.aborted) run.checkpoints.after(turn)
     const { stopReason, usage } = reply
-    run.onEvent({ kind: 'turn-end', turn, costMicroUsd, durationMs: run.now() - startedMs, stopReason })
+    if (!asked.isReplayed)
+      run.onEvent({ kind: 'turn-end', turn, costMicroUsd, durationMs: run.now() - startedMs, stopReason })
 
     if (verdict.kind === 'refused') return gaveUp('The model refused to go on (stop reason "refusal").')
     if (finished !== undefined) return { kind: 'finished', claim: finished }
@@ -124,25 +140,47 @@ async function takeTurns(run: Run): Promise<AgentEnding> {
 
     const texts = calls.length > 0 ? [] : [textAfterSilence(verdict, protocol)]
     conversation.add({ turn, reply: message, answers, texts }, usage)
-    if (verdict.kind === 'cut' && verdict.why === 'window') {
-      conversation.windowWasReached()
-      if (!(await shortenConversation(run, turn + 1))) return contextReached(conversation)
+    const isFull = verdict.kind === 'cut' && verdict.why === 'window'
+    if (isFull && !run.replay.before(turn + 1).some((entry) => entry.kind === 'compaction')) {
+      if (!(await shortenConversation(run, turn + 1, true))) return contextReached(conversation)
     }
   }
 }
 
 type Asked = Omit<PaidReply, 'booked'> & {
+  readonly isReplayed: boolean
   readonly message: ReturnType<ToolProtocol['read']>['message']
   readonly calls: readonly ToolCall[]
   readonly verdict: ReplyVerdict
 }
 
-/** The next request, within all limits, and its reply: recorded, with calls that may be carried out or say why not. */
+/** What is on record for the turn: its place in the conversation, and its reply if there was one. */
+function replayReply(run: Run, turn: number): Asked | undefined {
+  for (const entry of run.replay.before(turn)) {
+    if (entry.kind === 'notes') run.conversation.addNotes(entry.notes)
+    else {
+      if (entry.windowReached) run.conversation.windowWasReached()
+      run.conversation.compact(entry.otherFiles)
+    }
+  }
+  const reply = run.replay.reply(turn)
+  return reply === undefined ? undefined : { ...readReply(run, turn, reply), costMicroUsd: 0, isReplayed: true }
+}
+
+/** The reply as it stands in the conversation, with calls that may be carried out or say why not. */
+function readReply(run: Run, turn: number, reply: ModelReply) {
+  const { message, calls } = run.protocol.read(reply, turn, run.usedIds)
+  for (const call of calls) run.usedIds.add(call.id)
+  const verdict = judgeReply(reply.stopReason)
+  return { kind: 'replied' as const, reply, message, calls: calls.map((call) => judged(call, verdict)), verdict }
+}
+
+/** The next request, within all limits, and its reply, recorded. What the turn before changed is on disk by then. */
 async function askModel(run: Run, turn: number): Promise<Asked | AgentEnding> {
   const over = stopOf(run) ?? turnsOrTimeOver(run.limits, run.totals.turns, run.now())
   if (over !== undefined) return over
-  run.conversation.addNotes(await run.drainNotes())
-  if (run.conversation.isNearlyFull()) await shortenConversation(run, turn)
+  run.conversation.addNotes(await run.drainNotes(turn))
+  if (run.conversation.isNearlyFull()) await shortenConversation(run, turn, false)
   run.onEvent({ kind: 'turn-start', turn })
   const startedMs = run.now()
   const paid = await askOrShorten(run, turn)
@@ -150,13 +188,27 @@ async function askModel(run: Run, turn: number): Promise<Asked | AgentEnding> {
 
   const { reply, costMicroUsd } = paid
   run.totals.turns += 1
-  const { message, calls } = run.protocol.read(reply, turn, run.usedIds)
-  for (const call of calls) run.usedIds.add(call.id)
-  const { stopReason } = reply
-  const usage = { ...countUsage(reply.usage), costMicroUsd, durationMs: run.now() - startedMs, stopReason }
-  await Promise.all([paid.booked(), run.recorder.recordReply(turn, { content: message.content, stopReason }, usage)])
-  const verdict = judgeReply(stopReason)
-  return { kind: 'replied', reply, costMicroUsd, message, calls: calls.map((call) => judged(call, verdict)), verdict }
+  const read = readReply(run, turn, reply)
+  await Promise.all([paid.booked(), recordReply(run, turn, read, costMicroUsd, run.now() - startedMs)])
+  return { ...read, costMicroUsd, isReplayed: false }
+}
+
+async function recordReply(
+  run: Run,
+  turn: number,
+  { reply, message }: ReturnType<typeof readReply>,
+  costMicroUsd: number,
+  durationMs: number,
+): Promise<void> {
+  const { stopReason, usage } = reply
+  // Whoever finds this reply finds the files that its calls are to begin with.
+  await run.checkpoints.durable()
+  const content = message.role === 'assistant' ? message.content : []
+  await run.recorder.recordReply(
+    turn,
+    { content, stopReason, usage },
+    { ...countUsage(usage), costMicroUsd, durationMs, stopReason },
+  )
 }
 
 /** The request may be refused because it is too long: then it is shortened and sent once more. */
@@ -164,8 +216,7 @@ async function askOrShorten(run: Run, turn: number): Promise<PaidReply | AgentEn
   try {
     return await askPaid({ ...run, turn }).catch(async (error: unknown) => {
       if (run.stop.aborted || !mayBeTooLong(error, run.conversation)) throw error
-      run.conversation.windowWasReached()
-      if (!(await shortenConversation(run, turn))) throw error
+      if (!(await shortenConversation(run, turn, true))) throw error
       return askPaid({ ...run, turn })
     })
   } catch (error) {

@@ -7,6 +7,8 @@ export function describeEvent(event: TaskEvent): string {
       return `plan accepted: ${event.planPath}, branch ${event.branch}`
     case 'run-start':
       return `run started: ${event.runKind}${event.round === undefined ? '' : `, round ${event.round}`}`
+    case 'run-resumed':
+      return `run goes on after turn ${event.turn}`
     case 'run-end':
       return `run ended: ${event.outcome}${event.detail === undefined ? '' : ` (${event.detail})`}`
     case 'stage-start':
@@ -25,6 +27,8 @@ export function describeEvent(event: TaskEvent): string {
       return `pushed ${event.commitId.slice(0, 12)} to ${event.branch}`
     case 'pull-request-opened':
       return `pull request #${event.number} opened${event.draft ? ' as a draft' : ''}: ${event.url}`
+    case 'work-adopted':
+      return `found ${event.number === undefined ? '' : `pull request #${event.number} and `}the branch ${event.branch} on GitHub, made for this plan before; going on with it`
     case 'feedback-received':
       return `feedback from ${event.author} (${event.feedbackId})`
     case 'feedback-dropped':

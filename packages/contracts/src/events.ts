@@ -5,6 +5,8 @@ import { runKindSchema, stageSchema } from './outcome.ts'
 export const taskEventSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('task-accepted'), planPath: z.string(), branch: z.string() }),
   z.object({ kind: z.literal('run-start'), runId: z.string(), runKind: runKindSchema, round: z.int().optional() }),
+  /** A run that was cut off goes on; `turn` is the newest on record. */
+  z.object({ kind: z.literal('run-resumed'), runId: z.string(), turn: z.int() }),
   z.object({ kind: z.literal('run-end'), runId: z.string(), outcome: z.string(), detail: z.string().optional() }),
   z.object({ kind: z.literal('stage-start'), stage: stageSchema, detail: z.string().optional() }),
   z.object({ kind: z.literal('stage-end'), stage: stageSchema, durationMs: z.int(), detail: z.string().optional() }),
@@ -35,6 +37,8 @@ export const taskEventSchema = z.discriminatedUnion('kind', [
   }),
   z.object({ kind: z.literal('branch-pushed'), branch: z.string(), commitId: z.string() }),
   z.object({ kind: z.literal('pull-request-opened'), number: z.int(), url: z.string(), draft: z.boolean() }),
+  /** Found on GitHub, made by an earlier ledger's task for the same plan; without a number: a branch only. */
+  z.object({ kind: z.literal('work-adopted'), branch: z.string(), number: z.int().optional() }),
   z.object({ kind: z.literal('feedback-received'), feedbackId: z.string(), author: z.string() }),
   z.object({ kind: z.literal('feedback-dropped'), feedbackId: z.string(), author: z.string(), reason: z.string() }),
   z.object({ kind: z.literal('reply-posted'), feedbackId: z.string(), decision: z.string() }),

@@ -85,7 +85,7 @@ export const runRecordSchema = z.object({
   startedAtMs: z.int(),
   endedAtMs: z.int().optional(),
   turns: z.int().nonnegative(),
-  /** Time from the start to the newest turn: what a run that was cut off used of its minutes. */
+  /** Time worked up to the newest turn, without what lay between attempts: what the run used of its minutes. */
   activeMs: z.int().nonnegative().optional(),
   costMicroUsd: z.int().nonnegative(),
   tokens: z.object({
@@ -95,6 +95,8 @@ export const runRecordSchema = z.object({
     cacheWrite: z.int().nonnegative(),
   }),
   baseCommitId: z.string().optional(),
+  /** What the run builds on: the commit that its sandbox got. */
+  startCommitId: z.string().optional(),
   commitId: z.string().optional(),
   /** The tree of `commitId`. */
   treeId: z.string().optional(),
@@ -104,6 +106,8 @@ export const runRecordSchema = z.object({
   verification: checkResultSchema.optional(),
   /** Where the test command comes from: the plan, the policy, or which file of the repository suggested it. */
   testCommandWhy: z.string().max(300).optional(),
+  /** How often a claim to be done went back to the agent, by what was wrong with it; outlives a restart. */
+  rejections: z.record(z.string(), z.int().positive()).exactOptional(),
   /** The tree that `evidence`, `concerns`, `acceptance` and `lint` speak of. */
   examinedTreeId: z.string().optional(),
   /** Where the runner's output was understood. */

@@ -21,7 +21,7 @@ async function openOwned() {
   return { ledger, task, ownership: await takenTask(ledger, task.id), runId: `run-${runs}` }
 }
 
-const large: TurnEntry = { kind: 'request', turn: 1, body: JSON.stringify('ä'.repeat(200_000)) }
+const large: TurnEntry = { kind: 'start', turn: 1, body: JSON.stringify('ä'.repeat(200_000)) }
 const fileOf = async (runId: string) => {
   const folder = join(fixture.bodyDirectory, runId)
   const [name, ...others] = await readdir(folder)

@@ -28,7 +28,7 @@ export async function appendTurn(
 
 const streamSchema = z.array(z.tuple([z.string(), z.array(z.string())]))
 const entrySchema = z.object({
-  kind: z.enum(['request', 'reply', 'tool-result', 'compaction']),
+  kind: z.enum(['start', 'reply', 'tool-start', 'tool-result', 'notes', 'compaction']),
   turn: z.coerce.number().int(),
   body: z.string().optional(),
   file: z.string().optional(),

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { newDelimiter } from '@devbot/agent'
 import { endTask } from '@devbot/contracts'
 import { announcePublication } from './announce-publication.ts'
 import type { WorkerDeps } from './deps.ts'
@@ -16,17 +16,23 @@ import { workWithAgent } from './work-with-agent.ts'
 /**
  * From a plan to a branch and a pull request. The first model request goes out at once, from what the bare store knows;
  * fetch, sandbox, setup and baseline get ready beside it. What happens on GitHub is only announced here, and carried out by
- * `completePublication`: a crash at any point is carried on from or started over, never done twice.
+ * `completePublication`: after a crash at any point the run goes on at the turn it was in, and nothing is done twice.
  */
 export async function implementPlan(deps: WorkerDeps, owned: OwnedTask): Promise<'go-on'> {
   const { plan, text } = await planOf(deps, owned.task.id, owned.task.planPath)
   const model = modelForPlan(deps.settings, plan)
   await withRunLog(deps, owned, { kind: 'implement', model }, async (log) => {
-    const { known, fetch } = await prepareImplement(deps, owned, plan)
-    const fetching = once(() => log.stage('prepare', fetch))
+    const { known, fetch } = await prepareImplement(deps, owned, plan, log.run.startCommitId)
+    const fetching = once(async () => {
+      const fetched = await log.stage('prepare', fetch)
+      log.change({ startCommitId: fetched.startCommitId })
+      await log.save()
+      return fetched
+    })
     const basis = known ?? (await fetching())
     await settleRules(owned, log, basis.rules)
-    const delimiter = randomBytes(16).toString('hex')
+    const begun = log.before?.start
+    const delimiter = begun?.delimiter ?? newDelimiter()
 
     const end = await workWithAgent(deps, owned, log, {
       kind: 'implement',
@@ -35,7 +41,7 @@ export async function implementPlan(deps: WorkerDeps, owned: OwnedTask): Promise
       model: basis.rules.model,
       source: fetching,
       test: basis.rules.test,
-      firstMessage: implementPrompt({ text, source: basis, delimiter }),
+      firstMessage: begun?.firstMessage ?? implementPrompt({ text, source: basis, delimiter }),
       delimiter,
       items: [],
     })
@@ -57,6 +63,7 @@ export async function implementPlan(deps: WorkerDeps, owned: OwnedTask): Promise
       await owned.save(endTask(owned.task, 'given-up', `${end.reason}; ${lost}`, deps.now()))
       await recordStatus(owned)
     }
+    await end.forget()
   })
   return 'go-on'
 }

@@ -43,7 +43,6 @@ type Claimed = {
  */
 export function createClaimJudge(deps: WorkerDeps, owned: OwnedTask, log: RunLog, work: JudgedWork): ClaimJudge {
   let believed: CollectedChange | undefined
-  const told = new Map<Problem['about'], number>()
   const tree = createTreeVerification(deps, owned, log, work)
   const selfReview = createSelfReview(deps, owned, log, work)
 
@@ -63,8 +62,9 @@ export function createClaimJudge(deps: WorkerDeps, owned: OwnedTask, log: RunLog
 
   /** Counts a problem that goes back; false for one that was told often enough. */
   const goesBack = ({ about, maxRejections, neverAccepted }: Problem): boolean => {
-    const count = (told.get(about) ?? 0) + 1
-    told.set(about, count)
+    const told = log.run.rejections ?? {}
+    const count = (told[about] ?? 0) + 1
+    log.change({ rejections: { ...told, [about]: count } })
     if (count > maxRejections && neverAccepted !== undefined) throw neverAccepted
     return count <= maxRejections
   }

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { newDelimiter } from '@devbot/agent'
 import { DevBotError, type FeedbackRow, holdTask, type Task } from '@devbot/contracts'
 import type { PullRequest } from '@devbot/github'
 import { announcePublication } from './announce-publication.ts'
@@ -11,8 +11,8 @@ import type { RunRules } from './policy/run-rules.ts'
 import { settleRules } from './policy/settle-rules.ts'
 import { recordStatus } from './record-status.ts'
 import { deliveredVerification } from './report/facts.ts'
-import { withRunLog } from './run-log.ts'
-import { planOf, prepareRevise } from './stages/prepare.ts'
+import { type RunLog, withRunLog } from './run-log.ts'
+import { planOf, prepareRevise, type Source } from './stages/prepare.ts'
 import { putOffToTomorrow } from './until-tomorrow.ts'
 import { workWithAgent } from './work-with-agent.ts'
 
@@ -31,13 +31,16 @@ export async function reviseFromFeedback(
   const round = owned.task.rounds + 1
   await withRunLog(deps, owned, { kind: 'revise', model, round }, async (log) => {
     const source = await log.stage('prepare', () => prepareRevise(deps, owned, plan, pull))
+    assertSameStart(log, source)
+    log.change({ startCommitId: source.startCommitId })
     const { rules } = source
     refuseFurtherRounds(owned.task, rules)
     await settleRules(owned, log, rules)
     const items = rows.map((row) => row.item)
-    const delimiter = randomBytes(16).toString('hex')
+    const begun = log.before?.start
+    const delimiter = begun?.delimiter ?? newDelimiter()
     const { planEdited } = owned.task
-    const firstMessage = await revisePrompt({ text, source, delimiter, items, planEdited })
+    const firstMessage = begun?.firstMessage ?? (await revisePrompt({ text, source, delimiter, items, planEdited }))
 
     const runs = (await deps.ledger.details(owned.task.id))?.runs ?? []
     const earlier = runs.filter((run) => run.id !== log.run.id)
@@ -71,6 +74,17 @@ export async function reviseFromFeedback(
       await owned.save(holdTask(owned.task, end.reason))
       await recordStatus(owned)
     }
+    await end.forget()
+  })
+}
+
+/** A round that was cut off goes on from the very commit it began with; when the branch moved, it begins anew. */
+function assertSameStart({ run }: RunLog, { startCommitId }: Source): void {
+  if (run.startCommitId === undefined || run.startCommitId === startCommitId) return
+  throw new DevBotError({
+    category: 'conflict',
+    code: 'run-outdated',
+    message: `the branch moved to ${startCommitId} while the round was interrupted; it starts again from there`,
   })
 }
 

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import type { CheckResult, RunKind, RunOutcome, RunRecord, Stage, TaskProgress } from '@devbot/contracts'
+import type { Checkpoint, CheckResult, RunKind, RunOutcome, RunRecord, Stage, TaskProgress } from '@devbot/contracts'
 import { categoryOf, checkPassed, DevBotError, STAGES } from '@devbot/contracts'
 import type { WorkerDeps } from './deps.ts'
 import type { OwnedTask } from './own-task.ts'
+import { type RunOnRecord, recordedRun } from './recorded-run.ts'
 
 /**
  * The record of a run while it is under way: kept in the ledger after every turn and at every stage, so that a crash
@@ -10,6 +11,8 @@ import type { OwnedTask } from './own-task.ts'
  */
 export type RunLog = {
   readonly run: RunRecord
+  /** Present when an attempt at the run was cut off before: what it recorded, and its newest checkpoint. */
+  readonly before: CutOffAttempt | undefined
   readonly change: (part: Partial<RunRecord>) => void
   readonly save: () => Promise<void>
   /**
@@ -20,16 +23,23 @@ export type RunLog = {
   readonly progress: (part: Partial<Pick<TaskProgress, 'stage' | 'turn' | 'lastTool'>>) => TaskProgress
   readonly check: (name: 'baseline' | 'verification', result: CheckResult) => Promise<void>
   readonly end: (outcome: RunOutcome) => Promise<void>
+  /** Time worked on the run so far, all its attempts together. */
+  readonly activeMs: () => number
 }
 
-/** Runs `work` with a record that always gets its outcome; what `work` throws ends it as failed or cancelled, and goes on. */
+export type CutOffAttempt = RunOnRecord & { readonly checkpoint: Checkpoint | undefined }
+
+/**
+ * Runs `work` with a record that always gets its outcome; what `work` throws ends it as failed or cancelled, and goes on. A
+ * run that was cut off before is gone on with: same record, same turns.
+ */
 export async function withRunLog(
-  deps: Pick<WorkerDeps, 'ledger' | 'now' | 'log'>,
+  deps: RunLogDeps & Pick<WorkerDeps, 'log'>,
   owned: OwnedTask,
-  start: { readonly kind: RunKind; readonly model: string; readonly round?: number },
+  start: RunStart,
   work: (log: RunLog) => Promise<void>,
 ): Promise<void> {
-  const log = await startRunLog(deps, owned, start)
+  const log = await openRunLog(deps, owned, start)
   try {
     await work(log)
   } catch (error) {
@@ -50,13 +60,33 @@ function outcomeOfError(error: unknown): RunOutcome {
   return { kind: 'failed', category, code: error instanceof DevBotError ? error.code : 'bug', reason }
 }
 
-async function startRunLog(
-  deps: Pick<WorkerDeps, 'ledger' | 'now'>,
+type RunLogDeps = Pick<WorkerDeps, 'ledger' | 'now' | 'settings'>
+type RunStart = { readonly kind: RunKind; readonly model: string; readonly round?: number }
+
+type CutOffRun = { readonly run: RunRecord; readonly before: CutOffAttempt | undefined }
+
+/** The task's newest run, when it is the same work, came to no ending of its own, and its turns can be gone through again. */
+async function cutOffRun(
+  { ledger, settings }: RunLogDeps,
   owned: OwnedTask,
-  start: { readonly kind: RunKind; readonly model: string; readonly round?: number },
-): Promise<RunLog> {
-  const startedAtMs = deps.now()
-  let run: RunRecord = {
+  { kind, model, round }: RunStart,
+): Promise<CutOffRun | undefined> {
+  const run = (await ledger.details(owned.task.id))?.runs.at(-1)
+  if (run?.kind !== kind || run.model !== model || run.round !== round || !goesOn(run.outcome)) return undefined
+  const [turns, checkpoint] = await Promise.all([ledger.turns(run.id), ledger.checkpoint(run.id)])
+  if (turns.length === 0) return { run, before: undefined }
+  const onRecord = recordedRun(turns)
+  return onRecord?.start.protocol === settings.protocol ? { run, before: { ...onRecord, checkpoint } } : undefined
+}
+
+/** A person's mending, or time, may be all that is missing; what the plan or DevBot itself made impossible starts anew. */
+function goesOn(outcome: RunOutcome | undefined): boolean {
+  if (outcome === undefined || outcome.kind === 'cancelled') return true
+  return outcome.kind === 'failed' && ['transient', 'sandbox', 'permission', 'config'].includes(outcome.category)
+}
+
+function newRun(owned: OwnedTask, start: RunStart, startedAtMs: number): RunRecord {
+  return {
     version: 1,
     id: `r${startedAtMs.toString(36)}${randomUUID().slice(0, 8)}`,
     kind: start.kind,
@@ -71,20 +101,52 @@ async function startRunLog(
     notes: [],
     changes: [],
   }
+}
+
+async function openRunLog(deps: RunLogDeps, owned: OwnedTask, start: RunStart): Promise<RunLog> {
+  const beganAtMs = deps.now()
+  const cutOff = await cutOffRun(deps, owned, start)
+  const { outcome: _stopped, endedAtMs: _stoppedAt, ...run } = cutOff?.run ?? newRun(owned, start, beganAtMs)
+  const log = createRunLog(deps, owned, { run, before: cutOff?.before }, beganAtMs)
+  await log.save()
+  const shown = log.progress({})
+  if (cutOff !== undefined) {
+    await owned.record({ kind: 'run-resumed', runId: run.id, turn: run.turns }, shown)
+    return log
+  }
+  const { round } = start
+  await owned.record(
+    { kind: 'run-start', runId: run.id, runKind: run.kind, ...(round === undefined ? {} : { round }) },
+    shown,
+  )
+  return log
+}
+
+/** `beganAtMs`: when this attempt at the run began. */
+function createRunLog(
+  deps: Pick<WorkerDeps, 'ledger' | 'now'>,
+  owned: OwnedTask,
+  { run: given, before }: CutOffRun,
+  beganAtMs: number,
+): RunLog {
+  let run = given
+  const activeMs = () => (given.activeMs ?? 0) + deps.now() - beganAtMs
   let progress: TaskProgress = {
     runId: run.id,
     runKind: run.kind,
     stage: 'prepare',
-    turn: 0,
-    costMicroUsd: 0,
-    startedAtMs,
-    updatedAtMs: startedAtMs,
+    turn: run.turns,
+    costMicroUsd: run.costMicroUsd,
+    startedAtMs: run.startedAtMs,
+    updatedAtMs: beganAtMs,
   }
   const active: Stage[] = []
   const log: RunLog = {
     get run() {
       return run
     },
+    before,
+    activeMs,
     change: (part) => {
       run = { ...run, ...part }
     },
@@ -125,7 +187,7 @@ async function startRunLog(
       })
     },
     end: async (outcome) => {
-      run = { ...run, outcome, endedAtMs: deps.now() }
+      run = { ...run, outcome, endedAtMs: deps.now(), activeMs: activeMs() }
       await log.save()
       await addToTask(deps, owned)
       const detail = 'reason' in outcome ? outcome.reason : 'detail' in outcome ? outcome.detail : undefined
@@ -140,16 +202,6 @@ async function startRunLog(
       )
     },
   }
-  await log.save()
-  await owned.record(
-    {
-      kind: 'run-start',
-      runId: run.id,
-      runKind: run.kind,
-      ...(start.round === undefined ? {} : { round: start.round }),
-    },
-    progress,
-  )
   return log
 }
 
@@ -171,6 +223,6 @@ async function addToTask(deps: Pick<WorkerDeps, 'ledger'>, owned: OwnedTask): Pr
     ...owned.task,
     turns: sum((run) => run.turns),
     costMicroUsd: sum((run) => run.costMicroUsd),
-    workMs: sum((run) => (run.endedAtMs === undefined ? (run.activeMs ?? 0) : run.endedAtMs - run.startedAtMs)),
+    workMs: sum((run) => run.activeMs ?? (run.endedAtMs === undefined ? 0 : run.endedAtMs - run.startedAtMs)),
   })
 }

@@ -1,6 +1,7 @@
 import type { AgentEnding, FinishClaim } from '@devbot/agent'
 import type { CheckResult, FeedbackItem, Plan, RunKind, RunOutcome, RunRecord } from '@devbot/contracts'
 import type { Sandbox } from '@devbot/sandbox'
+import { createCheckpoints } from './checkpoint/create-checkpoints.ts'
 import { collectRefusals } from './collect-refusals.ts'
 import type { WorkerDeps } from './deps.ts'
 import { createHeadStart } from './head-start.ts'
@@ -41,7 +42,12 @@ export type Work = {
   readonly items: readonly FeedbackItem[]
 }
 
-export type WorkEnd =
+export type WorkEnd = Ending & {
+  /** To be called once what is left of the run is kept elsewhere, or not wanted. */
+  readonly forget: () => Promise<void>
+}
+
+type Ending =
   | { readonly kind: 'finished'; readonly claim: FinishClaim; readonly change: CollectedChange }
   | {
       readonly kind: 'stopped'
@@ -56,6 +62,7 @@ export type WorkEnd =
  * judged, or a stop with the work so far.
  */
 export async function workWithAgent(given: WorkerDeps, owned: OwnedTask, log: RunLog, work: Work): Promise<WorkEnd> {
+  const { checkpoint } = log.before ?? {}
   const wanted = sandboxesAsWanted(given.sandboxes, work.rules.sandbox)
   const deps = {
     ...given,
@@ -68,6 +75,13 @@ export async function workWithAgent(given: WorkerDeps, owned: OwnedTask, log: Ru
   const setup = createRunSetup(deps, owned, log, { ...work, source, environmentId: ready })
   const inSandboxes = { ...work, source, ready, setup }
   await using workspace = openWorkspace(deps, owned, log, inSandboxes)
+  const checkpoints = createCheckpoints(deps, owned, {
+    runId: log.run.id,
+    source,
+    sandbox: workspace.sandbox,
+    signal: owned.signal,
+    resumedFrom: checkpoint,
+  })
   await using baseline = startBaseline(deps, owned, log, inSandboxes)
   using start = headStart
   const judge = createClaimJudge(deps, owned, log, {
@@ -86,6 +100,8 @@ export async function workWithAgent(given: WorkerDeps, owned: OwnedTask, log: Ru
       runAgentStage(deps, owned, log, {
         ...work,
         workspace: workspace.sandbox,
+        checkpoints,
+        recorded: log.before === undefined ? undefined : { ...log.before, restoredTurn: checkpoint?.turn ?? 0 },
         judgeFinish: judge.verdict,
         onTurnStart: start.begin,
       }),
@@ -94,11 +110,16 @@ export async function workWithAgent(given: WorkerDeps, owned: OwnedTask, log: Ru
     // A run whose turns or time are used up asks nothing; its work is still waited for below.
     .finally(start.begin)
   // Awaited here, as below: the sandbox is removed as soon as this function returns.
-  if (ending.kind === 'sandbox-ended') return await endedWork(deps, workspace.sandbox, work, ending.outcome)
+  const forget = checkpoints.drop
+  if (ending.kind === 'sandbox-ended') {
+    return { ...(await endedWork(deps, workspace.sandbox, work, ending.outcome)), forget }
+  }
   await baseline.done
   const change = judge.believed()
-  if (ending.kind === 'finished' && change !== undefined) return { kind: 'finished', claim: ending.claim, change }
-  return await stoppedWork(deps, await workspace.sandbox(), work, ending)
+  if (ending.kind === 'finished' && change !== undefined) {
+    return { kind: 'finished', claim: ending.claim, change, forget }
+  }
+  return { ...(await stoppedWork(deps, await workspace.sandbox(), work, ending)), forget }
 }
 
 /** What ended the sandbox is an ending of the run, when it was something in the sandbox. */
@@ -114,7 +135,7 @@ async function endedWork(
   sandbox: () => Promise<Sandbox>,
   work: Work,
   outcome: RunOutcome,
-): Promise<WorkEnd> {
+): Promise<Ending> {
   const reason = endingReason(outcome)
   try {
     return { kind: 'stopped', outcome, reason, ...(await keptWork(deps, await sandbox(), work)) }
@@ -124,7 +145,7 @@ async function endedWork(
   }
 }
 
-async function stoppedWork(deps: WorkerDeps, sandbox: Sandbox, work: Work, ending: AgentEnding): Promise<WorkEnd> {
+async function stoppedWork(deps: WorkerDeps, sandbox: Sandbox, work: Work, ending: AgentEnding): Promise<Ending> {
   const kept = await keptWork(deps, sandbox, work)
   if (ending.kind === 'limit-reached') {
     return {

@@ -12,11 +12,16 @@ export type ShorteningRun = {
   readonly stop: AbortSignal
 }
 
-/** Compacts the conversation before the request of `turn`, on record. False when there was too little to gain. */
-export async function shortenConversation(run: ShorteningRun, turn: number): Promise<boolean> {
-  const facts = run.conversation.compact(await changedFiles(run))
+/**
+ * Compacts the conversation before the request of `turn`, on record. `windowReached`: because the endpoint said that it is
+ * too long. False when there was too little to gain.
+ */
+export async function shortenConversation(run: ShorteningRun, turn: number, windowReached: boolean): Promise<boolean> {
+  if (windowReached) run.conversation.windowWasReached()
+  const otherFiles = await changedFiles(run)
+  const facts = run.conversation.compact(otherFiles)
   if (facts === undefined) return false
-  await run.recorder.recordCompaction(turn, facts, run.conversation.messages())
+  await run.recorder.recordCompaction(turn, facts, { otherFiles, windowReached })
   run.onEvent({ kind: 'compaction', turn, ...facts })
   return true
 }

@@ -2,7 +2,15 @@ import type { AgentEvent } from '../agent-event.ts'
 import type { CompactionFacts } from '../context/conversation.ts'
 import { createTools } from '../create-tools.ts'
 import type { ModelMessage } from '../model-client.ts'
-import type { AgentLimits, FinishClaim, FinishVerdict, Spending, TurnUsage, Workspace } from '../ports.ts'
+import type {
+  AgentLimits,
+  CompactionCause,
+  FinishClaim,
+  FinishVerdict,
+  Spending,
+  TurnUsage,
+  Workspace,
+} from '../ports.ts'
 import { type AgentInput, type AgentResult, runAgent } from '../run-agent.ts'
 import { createScriptedModel, type ScriptedReply } from './scripted-model.ts'
 
@@ -15,7 +23,12 @@ type RecordedStep =
       readonly tool: string
       readonly body: unknown
     }
-  | { readonly kind: 'compaction'; readonly turn: number; readonly facts: CompactionFacts }
+  | {
+      readonly kind: 'compaction'
+      readonly turn: number
+      readonly facts: CompactionFacts
+      readonly cause: CompactionCause
+    }
 
 /** A run's limits and the day's. */
 type TestLimits = AgentLimits & { readonly maxCostPerDayMicroUsd: number }
@@ -62,12 +75,18 @@ export async function runScript(
       async recordReply(turn, reply, usage) {
         steps.push({ kind: 'reply', turn, reply, usage })
       },
-      async recordToolResult(turn, { toolUseId, tool, body }) {
-        steps.push({ kind: 'result', turn, toolUseId, tool, body })
+      recordToolStart: () => undefined,
+      async recordToolResult(turn, { toolUseId, tool, isError, text }) {
+        steps.push({ kind: 'result', turn, toolUseId, tool, body: { isError, text } })
       },
-      async recordCompaction(turn, facts) {
-        steps.push({ kind: 'compaction', turn, facts })
+      recordNotes: async () => undefined,
+      async recordCompaction(turn, facts, cause) {
+        steps.push({ kind: 'compaction', turn, facts, cause })
       },
+    },
+    checkpoints: {
+      after: () => undefined,
+      durable: async () => undefined,
     },
     delimiter: DELIMITER,
     spending: purse.spending,

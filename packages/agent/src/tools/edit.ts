@@ -10,8 +10,7 @@ const MAX_TEXT_CHARACTERS = 1024 * 1024
 
 export const editTool = defineTool({
   name: 'edit',
-  description:
-    'Replaces old_text by new_text in a file. old_text must match exactly, spaces included, and occur exactly count times (default 1).',
+  description: 'Replaces old_text, which must match exactly and occur exactly count times (default 1).',
   input: z.strictObject({
     path: workspacePath,
     old_text: z.string().min(1).max(MAX_TEXT_CHARACTERS),
@@ -19,6 +18,7 @@ export const editTool = defineTool({
     count: z.int().min(1).max(10_000).default(1),
   }),
   readOnly: false,
+  repeatable: true,
   detail: (input) => input.path,
   changes: (input) => [input.path],
   async run(input, { workspace }): Promise<ToolOutcome> {

@@ -8,9 +8,10 @@ const MAX_CONTENT_CHARACTERS = 2 * 1024 * 1024
 
 export const writeTool = defineTool({
   name: 'write',
-  description: 'Creates a file or replaces it as a whole; makes missing directories.',
+  description: 'Creates or replaces a file; makes missing directories.',
   input: z.strictObject({ path: workspacePath, content: z.string().max(MAX_CONTENT_CHARACTERS) }),
   readOnly: false,
+  repeatable: true,
   detail: (input) => input.path,
   changes: (input) => [input.path],
   async run(input, { workspace }): Promise<ToolOutcome> {

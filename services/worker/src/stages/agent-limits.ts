@@ -26,8 +26,8 @@ export async function limitsFor(
 }
 
 /**
- * Money and tokens count over all runs of the task; turns and time over the run and the attempts at it that were cut off,
- * so that none of them is given anew by a crash. Pure.
+ * Money and tokens count over all runs of the task; turns and time over the run with what it used before it was cut off, and
+ * attempts that it could not go on with, so that none of them is given anew by a crash. Pure.
  */
 export function limitsOf(
   operator: OperatorLimits,
@@ -45,19 +45,22 @@ export function limitsOf(
   const minutes = Math.min(plan.max_minutes ?? operator.maxMinutes, operator.maxMinutes)
   return {
     maxTurns: Math.min(plan.max_turns ?? operator.maxTurns, operator.maxTurns),
-    turnsBefore: sum(attempts, (run) => run.turns),
+    turnsBefore: sum(attempts, (run) => run.turns) + used.run.turns,
     maxCostMicroUsd: Math.min(
       plan.budget_usd === undefined ? operator.maxCostMicroUsd : Math.round(plan.budget_usd * 1_000_000),
       operator.maxCostMicroUsd,
     ),
     spentMicroUsd: Math.max(
       used.spentOnTaskMicroUsd,
-      sum(used.earlier, (run) => run.costMicroUsd),
+      sum([...used.earlier, used.run], (run) => run.costMicroUsd),
     ),
     maxTokens: operator.maxTokens,
-    usedTokens: sum(used.earlier, ({ tokens }) => tokens.input + tokens.output + tokens.cacheRead + tokens.cacheWrite),
+    usedTokens: sum(
+      [...used.earlier, used.run],
+      ({ tokens }) => tokens.input + tokens.output + tokens.cacheRead + tokens.cacheWrite,
+    ),
     windowTokens: operator.contextTokens ?? contextWindowOf(model),
-    deadlineMs: nowMs + minutes * 60_000 - sum(attempts, workedMs),
+    deadlineMs: nowMs + minutes * 60_000 - sum([...attempts, used.run], workedMs),
   }
 }
 
@@ -80,7 +83,7 @@ function endedByItself({ outcome }: RunRecord): boolean {
 /** Nothing where the model never answered: an endpoint that is away for a day must not use up the time for the work. */
 function workedMs(run: RunRecord): number {
   if (run.turns === 0) return 0
-  return run.endedAtMs === undefined ? (run.activeMs ?? 0) : Math.max(0, run.endedAtMs - run.startedAtMs)
+  return run.activeMs ?? (run.endedAtMs === undefined ? 0 : Math.max(0, run.endedAtMs - run.startedAtMs))
 }
 
 function sum(runs: readonly RunRecord[], of: (run: RunRecord) => number): number {

@@ -3,11 +3,13 @@ import {
   type AgentEvent,
   type AgentNote,
   type AskAside,
+  type Checkpoints,
   createTextProtocol,
   createTools,
   type FinishClaim,
   type FinishVerdict,
   type ModelSwitch,
+  type RecordedRun,
   runAgent,
   type Spending,
   systemPromptFor,
@@ -20,6 +22,7 @@ import type { TurnEntry } from '@devbot/queue'
 import type { WorkerDeps } from '../deps.ts'
 import { editedPlanNote } from '../first-message.ts'
 import type { OwnedTask } from '../own-task.ts'
+import type { RunStart } from '../recorded-run.ts'
 import type { RunLog } from '../run-log.ts'
 import { spendingOfRun } from '../spending-of-run.ts'
 import { limitsFor } from './agent-limits.ts'
@@ -34,6 +37,9 @@ export type AgentStageInput = {
   readonly delimiter: string
   /** The sandbox, once it is ready; asked for before the first tool call, not before the first model request. */
   readonly workspace: () => Promise<Workspace>
+  readonly checkpoints: Checkpoints
+  /** What is on record of the run, when it goes on. */
+  readonly recorded: RecordedRun | undefined
   readonly judgeFinish: (claim: FinishClaim, ask: AskAside) => Promise<FinishVerdict>
   /** Called right before each request. */
   readonly onTurnStart: () => void
@@ -48,18 +54,22 @@ export async function runAgentStage(
 ): Promise<AgentEnding> {
   const { signal } = owned
   const recorder = recorderFor(deps, owned, log)
+  const { firstMessage, delimiter, recorded } = input
+  if (recorded === undefined) recorder.recordStart({ firstMessage, delimiter, protocol: deps.settings.protocol })
   const { ending } = await runAgent({
     model: deps.modelFor(input.model, (change) => noteSwitch(deps, owned, log, change)),
     ...protocolFor(deps, input),
     tools: createTools(input.kind, { excludedBy }),
     workspace: input.workspace,
-    systemPrompt: systemPromptFor({ runKind: input.kind, delimiter: input.delimiter }),
-    firstMessage: input.firstMessage,
-    delimiter: input.delimiter,
+    systemPrompt: systemPromptFor({ runKind: input.kind, delimiter }),
+    firstMessage,
+    delimiter,
+    recorded,
+    checkpoints: input.checkpoints,
     limits: await limitsFor(deps, owned, log, input),
     recorder,
     spending: syncedWith(recorder, spendingOfRun(deps, owned, log)),
-    drainNotes: () => drainNotes(deps, owned, log, input.delimiter),
+    drainNotes: createNotes(deps, owned, log, { recorder, delimiter, recorded }),
     judgeFinish: input.judgeFinish,
     onEvent: (event) => {
       if (event.kind === 'turn-start') input.onTurnStart()
@@ -85,26 +95,61 @@ function noteSwitch(deps: WorkerDeps, owned: OwnedTask, log: RunLog, { from, to,
   log.change({ notes: [...log.run.notes, note] })
 }
 
-/** What arrived while the agent works and belongs into this run: an edited plan. Everything else waits for its own step. */
-async function drainNotes(
+/**
+ * What the agent is told besides: that it goes on after a restart, once, and an edited plan, whether it came while the agent
+ * works or while nobody did. Everything else waits for its own step. On record before the inbox forgets it.
+ */
+function createNotes(
   deps: WorkerDeps,
   owned: OwnedTask,
   log: RunLog,
-  delimiter: string,
-): Promise<readonly AgentNote[]> {
-  if (!owned.waits('plan-edited')) return []
+  run: Pick<AgentStageInput, 'delimiter' | 'recorded'> & { readonly recorder: TurnRecorder },
+): (turn: number) => Promise<readonly AgentNote[]> {
+  let restart = restartNotes(run.recorded)
+  return async (turn) => {
+    const edit = await editedPlan(deps, owned, log)
+    const text = edit === undefined ? [] : [{ about: 'plan', text: editedPlanNote(edit.planText, run.delimiter) }]
+    const notes = [...restart, ...text]
+    restart = []
+    if (notes.length > 0) await run.recorder.recordNotes(turn, notes)
+    await edit?.take()
+    log.change({ planHash: owned.task.planHash })
+    return notes
+  }
+}
+
+type EditedPlan = { readonly planText: string; readonly take: () => Promise<unknown> }
+
+async function editedPlan(deps: WorkerDeps, owned: OwnedTask, log: RunLog): Promise<EditedPlan | undefined> {
+  if (log.run.planHash !== owned.task.planHash) {
+    return { planText: await deps.ledger.planText(owned.task.id), take: async () => undefined }
+  }
+  if (!owned.waits('plan-edited')) return undefined
   const snapshot = await deps.ledger.snapshot(owned.task.id)
   const edits = (snapshot?.inbox ?? []).filter((item) => item.kind === 'plan-edited')
-  if (snapshot === undefined || edits.length === 0) return []
-  const folded = foldInbox(owned.task, edits, deps.now())
-  if (folded.planText === undefined) return []
-  await owned.save(folded.task, { inboxIds: edits.map((item) => item.id), planText: folded.planText })
-  log.change({ planHash: owned.task.planHash })
-  return [{ about: 'plan', text: editedPlanNote(folded.planText, delimiter) }]
+  const { task, planText } = foldInbox(owned.task, edits, deps.now())
+  if (planText === undefined) return undefined
+  return { planText, take: () => owned.save(task, { inboxIds: edits.map((item) => item.id), planText }) }
+}
+
+function restartNotes(recorded: RecordedRun | undefined): readonly AgentNote[] {
+  if (recorded === undefined || !recorded.entries.some((entry) => entry.kind === 'tool-result')) return []
+  const state =
+    recorded.restoredTurn === 0 ? 'as they were at the start' : `those of after turn ${recorded.restoredTurn}`
+  return [
+    {
+      about: 'restart',
+      text: `DevBot was restarted and the sandbox rebuilt: its files are ${state}. Background jobs, the shell's directory and variables, and files that git ignores are gone, but for what setup makes.`,
+    },
+  ]
 }
 
 /** A recorder whose tool results are being written when it returns; `synced` resolves when they are on disk. */
-type Recorder = TurnRecorder & { readonly synced: () => Promise<void> }
+type Recorder = TurnRecorder & {
+  readonly synced: () => Promise<void>
+  /** Before everything else; on disk before the first request goes out. */
+  readonly recordStart: (start: RunStart) => void
+}
 
 /** No request goes out before the results that it carries are on disk: one wait for both that and the money. */
 function syncedWith(recorder: Recorder, spending: Spending): Spending {
@@ -125,13 +170,19 @@ function recorderFor(deps: WorkerDeps, owned: OwnedTask, log: RunLog): Recorder 
   const append = (kind: TurnEntry['kind'], turn: number, body: unknown) =>
     deps.ledger.appendTurn(owned.ownership, log.run.id, { kind, turn, body: JSON.stringify(body) })
   let writing: Promise<void> = Promise.resolve()
+  const write = (...more: readonly Promise<unknown>[]) => {
+    writing = Promise.all([writing, ...more]).then(() => undefined)
+    // Whoever waits for it hears of it.
+    writing.catch(() => undefined)
+  }
   return {
     synced: () => writing,
+    recordStart: (start) => write(append('start', 0, start)),
     recordReply: async (turn, reply, usage) => {
-      const { tokens, startedAtMs } = log.run
+      const { tokens } = log.run
       log.change({
         turns: turn,
-        activeMs: deps.now() - startedAtMs,
+        activeMs: log.activeMs(),
         tokens: {
           input: tokens.input + usage.inputTokens,
           output: tokens.output + usage.outputTokens,
@@ -146,18 +197,17 @@ function recorderFor(deps: WorkerDeps, owned: OwnedTask, log: RunLog): Recorder 
     recordToolResult: async (turn, result) => {
       const detail = result.summary.slice(0, 300)
       const lastTool = `${result.tool} ${detail}`.slice(0, 200)
-      writing = Promise.all([
-        writing,
+      write(
         append('tool-result', turn, result),
         owned.record({ kind: 'tool-call', turn, tool: result.tool, detail }, log.progress({ turn, lastTool })),
-      ]).then(() => undefined)
-      // Whoever waits for it hears of it.
-      writing.catch(() => undefined)
+      )
     },
-    recordCompaction: async (turn, facts, messages) => {
+    recordToolStart: (turn, toolUseId) => write(append('tool-start', turn, { toolUseId })),
+    recordNotes: (turn, notes) => append('notes', turn, { notes }),
+    recordCompaction: async (turn, facts, cause) => {
       deps.log.info({ taskId: owned.task.id, turn, ...facts }, 'the conversation was shortened')
       await Promise.all([
-        append('compaction', turn, { ...facts, messages }),
+        append('compaction', turn, { ...facts, ...cause }),
         owned.record({ kind: 'context-compacted', turn, ...facts }),
       ])
     },

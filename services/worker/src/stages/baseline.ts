@@ -21,7 +21,9 @@ export function startBaseline(
 ): AsyncDisposable & { readonly done: Promise<void> } {
   const stop = new AbortController()
   const signal = AbortSignal.any([owned.signal, stop.signal])
-  const done = work.kind === 'implement' ? runBaseline(deps, owned, log, work, signal) : Promise.resolve()
+  // Of a run that goes on, it may be there.
+  const isDue = work.kind === 'implement' && log.run.baseline === undefined
+  const done = isDue ? runBaseline(deps, owned, log, work, signal) : Promise.resolve()
   return {
     done,
     [Symbol.asyncDispose]: async () => {
@@ -40,12 +42,8 @@ async function runBaseline(
 ): Promise<void> {
   const { test, source, plan, ready, setup } = work
   if (test === undefined) {
-    log.change({
-      notes: [
-        ...log.run.notes,
-        'no test command was found; say it in .devbot.yml or the plan (`test:`) to have the change verified',
-      ],
-    })
+    const note = 'no test command was found; say it in .devbot.yml or the plan (`test:`) to have the change verified'
+    log.change({ notes: [...log.run.notes.filter((other) => other !== note), note] })
   }
   const criteria = { acceptance: plan.acceptance, lint: work.rules.lint }
   const tests = test === undefined ? [] : [{ kind: 'tests' as const, line: test.command }]

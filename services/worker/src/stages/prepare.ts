@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { DevBotError, type ObjectId, type Plan, parsePlan, type TaskId } from '@devbot/contracts'
+import { DevBotError, type ObjectId, objectIdSchema, type Plan, parsePlan, type TaskId } from '@devbot/contracts'
 import type { RepositoryStore } from '@devbot/git'
 import type { RepositoryFacts } from '@devbot/github'
 import type { WorkerDeps } from '../deps.ts'
@@ -26,7 +26,8 @@ type PrepareDeps = Pick<WorkerDeps, 'repositories'> & { readonly settings: RuleS
 
 /**
  * The base branch as the store knows it, and what brings it up to date. The first is enough to ask the model a first
- * question; everything that is tested or pushed starts from the second. It is undefined when the branch never was fetched
+ * question; everything that is tested or pushed starts from the second. `begunAt`: the commit of a run that was cut off,
+ * which goes on from there and nowhere else. It is undefined when the branch never was fetched
  * or when its policy then was not valid: that may have been mended. Throws `permission` when the repository cannot be worked
  * on; `fetch` throws `invalid-input`, `policy-invalid`, and `conflict`, `policy-changed`, when the run would now go by
  * other rules than it began with.
@@ -35,6 +36,7 @@ export async function prepareImplement(
   deps: PrepareDeps,
   owned: Pick<OwnedTask, 'task'>,
   plan: Plan,
+  begunAt?: string,
 ): Promise<{ readonly known: Source | undefined; readonly fetch: () => Promise<Source> }> {
   const { facts, store } = await deps.repositories.open(owned.task.repository)
   assertWorkable(facts)
@@ -46,6 +48,7 @@ export async function prepareImplement(
     ])
     return { facts, store, baseBranch, baseCommitId, startCommitId: baseCommitId, startTreeId, ...said }
   }
+  if (begunAt !== undefined) return goOnFrom(store, baseBranch, begunAt, sourceAt)
   const knownId = await store.knownHead(baseBranch)
   const known = knownId === undefined ? undefined : await sourceAt(knownId).catch(notYetValid)
   return {
@@ -56,6 +59,29 @@ export async function prepareImplement(
       const fetched = await sourceAt(baseCommitId)
       if (known !== undefined && !isDeepStrictEqual(known.rules, fetched.rules)) throw rulesChanged(baseBranch)
       return fetched
+    },
+  }
+}
+
+async function goOnFrom(
+  store: RepositoryStore,
+  baseBranch: string,
+  begunAt: string,
+  sourceAt: (commitId: ObjectId) => Promise<Source>,
+): Promise<{ readonly known: Source | undefined; readonly fetch: () => Promise<Source> }> {
+  const commitId = objectIdSchema.parse(begunAt)
+  const known = (await store.hasCommit(commitId)) ? await sourceAt(commitId) : undefined
+  return {
+    known,
+    fetch: async () => {
+      if (known !== undefined) return known
+      await store.fetchBranch(baseBranch)
+      if (await store.hasCommit(commitId)) return sourceAt(commitId)
+      throw new DevBotError({
+        category: 'conflict',
+        code: 'run-outdated',
+        message: `${baseBranch} no longer has the commit ${commitId} that the interrupted run began with; it starts again`,
+      })
     },
   }
 }
