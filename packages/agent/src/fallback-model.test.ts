@@ -1,4 +1,4 @@
-import { DevBotError } from '@devbot/contracts'
+import { DevBotError, type ErrorCode } from '@devbot/contracts'
 import { describe, expect, it } from 'vitest'
 import { createFallbackModel, type ModelSwitch } from './fallback-model.ts'
 import type { FailedAttempt, ModelBlock, ModelClient, ModelMessage, ModelRequest } from './model-client.ts'
@@ -12,7 +12,7 @@ const thought = (signature: string, model?: string): ModelBlock => ({
 })
 const call: ModelBlock = { type: 'tool_use', id: 't', name: 'shell', input: {} }
 const user: ModelMessage = { role: 'user', content: [{ type: 'text', text: 'Hi' }] }
-const failure = (code: string) => new DevBotError({ category: 'transient', code, message: 'm' })
+const failure = (code: ErrorCode) => new DevBotError({ category: 'transient', code, message: 'm' })
 
 /** A model that gives these answers in order; an error is thrown, after an attempt that used something. */
 function scripted(model: string, answers: readonly (readonly ModelBlock[] | DevBotError)[]) {
@@ -41,22 +41,25 @@ function pair(first: ReturnType<typeof scripted>, second: ReturnType<typeof scri
 }
 
 describe('createFallbackModel', () => {
-  it.each(['model-overloaded', 'model-failed', 'model-rate-limited', 'model-stream-broken', 'model-stream-silent'])(
-    'asks the second model after %s, and stays with it',
-    async (code) => {
-      const first = scripted('first', [failure(code)])
-      const second = scripted('second', [[{ type: 'text', text: 'a' }], [{ type: 'text', text: 'b' }]])
-      const { model, ask, switches, failed } = pair(first, second)
-      expect([model.model, model.maxOutputTokens]).toEqual(['first', 16_000])
-      expect((await ask()).usage.model).toBe('second')
-      await ask()
-      expect([first.asked.length, second.asked.length]).toEqual([1, 2])
-      expect(switches).toEqual([{ from: 'first', to: 'second', code }])
-      expect(model.model).toBe('second')
-      // Told as tried again, so that whoever pays sets money aside for the second model's reply.
-      expect(failed).toMatchObject([{ code, retryInMs: 0, usage: { model: 'first' } }])
-    },
-  )
+  it.each([
+    'model-overloaded',
+    'model-failed',
+    'model-rate-limited',
+    'model-stream-broken',
+    'model-stream-silent',
+  ] as const)('asks the second model after %s, and stays with it', async (code) => {
+    const first = scripted('first', [failure(code)])
+    const second = scripted('second', [[{ type: 'text', text: 'a' }], [{ type: 'text', text: 'b' }]])
+    const { model, ask, switches, failed } = pair(first, second)
+    expect([model.model, model.maxOutputTokens]).toEqual(['first', 16_000])
+    expect((await ask()).usage.model).toBe('second')
+    await ask()
+    expect([first.asked.length, second.asked.length]).toEqual([1, 2])
+    expect(switches).toEqual([{ from: 'first', to: 'second', code }])
+    expect(model.model).toBe('second')
+    // Told as tried again, so that whoever pays sets money aside for the second model's reply.
+    expect(failed).toMatchObject([{ code, retryInMs: 0, usage: { model: 'first' } }])
+  })
 
   it.each([
     'model-key-refused',
@@ -65,7 +68,7 @@ describe('createFallbackModel', () => {
     'model-request-too-long',
     'model-unreachable',
     'model-not-found',
-  ])('does not hide %s behind the second model', async (code) => {
+  ] as const)('does not hide %s behind the second model', async (code) => {
     const second = scripted('second', [])
     const { ask, switches, failed } = pair(scripted('first', [failure(code)]), second)
     await expect(ask()).rejects.toMatchObject({ code })

@@ -1,3 +1,4 @@
+import { type ErrorCode, isErrorCode } from './error-catalogue.ts'
 import type { FeedbackItem } from './feedback.ts'
 import { planHashSchema } from './ids.ts'
 import type { InboxItem } from './inbox.ts'
@@ -84,14 +85,31 @@ export function endTask(
 ): Task {
   // A merge after a close is the one correction: GitHub reports a merge as a close first in some deliveries.
   if (taskEnded(task) && !(task.status === 'closed' && status === 'merged')) return task
-  const { notBeforeMs: _wait, pausedBy: _paused, ...rest } = task
+  const { notBeforeMs: _wait, pausedBy: _paused, statusCode: _code, ...rest } = task
   return { ...rest, status, statusReason: reason, endedAtMs: nowMs, failedAttempts: 0, reportDue: true }
 }
 
 /** The task waits for a person, who reads `reason` and says `devbot start`. Nothing of it is lost meanwhile. */
-export function holdTask(task: Task, reason: string): Task {
-  const { notBeforeMs: _wait, ...rest } = task
-  return { ...rest, status: 'held', statusReason: reason, failedAttempts: 0, reportDue: true }
+export function holdTask(task: Task, reason: string, code?: ErrorCode): Task {
+  const { notBeforeMs: _wait, adoption, ...rest } = withReason(task, reason, code)
+  return {
+    ...rest,
+    status: 'held',
+    failedAttempts: 0,
+    reportDue: true,
+    ...(adoption === undefined ? {} : { adoption: 'when-started' }),
+  }
+}
+
+/** Why the task is where it is, for a person; `code` where an error is behind it. */
+export function withReason(task: Task, statusReason: string, code?: ErrorCode): Task {
+  const { statusCode: _before, ...rest } = task
+  return { ...rest, statusReason, ...(code === undefined ? {} : { statusCode: code }) }
+}
+
+/** The code behind `statusReason`; undefined where there is none, or one that only a newer DevBot knows. */
+export function statusCodeOf({ statusCode = '' }: Pick<Task, 'statusCode'>): ErrorCode | undefined {
+  return isErrorCode(statusCode) ? statusCode : undefined
 }
 
 /** What is held already waits for its own reason. */
@@ -106,7 +124,7 @@ function startTask(task: Task): Task {
 }
 
 /** A reopened pull request brings a closed task back. */
-function reviveTask(task: Task): Task {
+export function reviveTask(task: Task): Task {
   if (task.status !== 'closed' || task.pullRequest === undefined) return task
   return { ...underWay(task), reportDue: true }
 }
@@ -124,8 +142,17 @@ function retryTask(task: Task): Task {
 
 /** The task with something owed again, and nothing said of why it was not. */
 function underWay(task: Task): Task {
-  const { endedAtMs: _ended, statusReason: _reason, pausedBy: _paused, ...rest } = task
-  return { ...rest, status: task.pullRequest === undefined ? 'ready' : 'in-review' }
+  const { endedAtMs: _ended, statusReason: _reason, statusCode: _code, pausedBy: _paused, adoption, ...rest } = task
+  return {
+    ...rest,
+    status: task.pullRequest === undefined ? 'ready' : 'in-review',
+    ...(adoption === undefined ? {} : { adoption: 'due' }),
+  }
+}
+
+/** What the task is once it was asked for on GitHub, found or not. */
+export function adoptionDone({ adoption: _asked, ...task }: Task): Task {
+  return task
 }
 
 export type Decision =
@@ -134,9 +161,13 @@ export type Decision =
   | { readonly kind: 'wait'; readonly untilMs: number; readonly reason: string }
   /** A push was announced and perhaps made: carry on from there. */
   | { readonly kind: 'complete-publication' }
+  /** An earlier ledger may have left work for this plan on GitHub: look for it before anything is begun. */
+  | { readonly kind: 'adopt' }
   | { readonly kind: 'implement' }
   /** Look at the pull request on GitHub, and work off what a person asked for. */
   | { readonly kind: 'review' }
+  /** A person may reopen a closed pull request. */
+  | { readonly kind: 'look-at-closed'; readonly nextMs: number }
   | { readonly kind: 'hold'; readonly reason: string }
   /** Something happened that the report beside the plan does not say yet. */
   | { readonly kind: 'report' }
@@ -144,16 +175,29 @@ export type Decision =
 /** What the owner of a task does next. Pure: a function of the record and the time. */
 export function decideNext(task: Task, nowMs: number): Decision {
   const exhausted = task.failedAttempts >= MAX_FAILED_ATTEMPTS
-  const resting = taskEnded(task) || task.status === 'held'
-  if (resting && (exhausted || !task.reportDue)) return { kind: 'rest' }
+  // A held task is looked for, too: what goes on with an open pull request needs nobody to start it.
+  const adopts = task.adoption === 'due' && !taskEnded(task)
+  const resting = taskEnded(task) || (task.status === 'held' && !adopts)
+  if (resting && (exhausted || !task.reportDue)) return decideResting(task, nowMs)
   if (exhausted)
     return { kind: 'hold', reason: `${task.failedAttempts} attempts in a row failed; ${task.statusReason ?? ''}` }
   if (task.notBeforeMs !== undefined && task.notBeforeMs > nowMs) {
     return { kind: 'wait', untilMs: task.notBeforeMs, reason: 'backoff' }
   }
+  if (adopts) return { kind: 'adopt' }
   if (task.reportDue) return { kind: 'report' }
   if (task.publication !== undefined) return { kind: 'complete-publication' }
   return task.pullRequest === undefined ? { kind: 'implement' } : { kind: 'review' }
+}
+
+/** For how long after its end a closed pull request is looked at by itself; after that only a webhook tells of a reopening. */
+const WATCH_CLOSED_MS = 7 * 24 * 3_600_000
+
+/** The longer it is closed, the more seldom it is looked at: after an hour every quarter of an hour, after a day every six. */
+function decideResting(task: Task, nowMs: number): Decision {
+  const closedMs = nowMs - (task.endedAtMs ?? 0)
+  if (task.status !== 'closed' || task.pullRequest === undefined || closedMs > WATCH_CLOSED_MS) return { kind: 'rest' }
+  return { kind: 'look-at-closed', nextMs: Math.ceil(Math.max(0, closedMs) / 4) }
 }
 
 /** Wait before attempt `failedAttempts + 1`: 5 s doubling to 5 min, plus up to a fifth of jitter (`random` in 0..1). */

@@ -1,21 +1,10 @@
-/**
- * What kind of trouble an error is. The category alone decides what happens next (retry, stop, tell a person);
- * nothing in DevBot reads an error's text to find out.
- */
-export type ErrorCategory =
-  | 'invalid-input'
-  | 'config'
-  | 'transient'
-  | 'sandbox'
-  | 'conflict'
-  | 'permission'
-  | 'cancelled'
-  | 'bug'
+import type { ErrorCategory, ErrorEntry } from './error-catalogue/error-entry.ts'
+import { type ErrorCode, errorEntry } from './error-catalogue.ts'
 
 export type ErrorFacts = {
   readonly category: ErrorCategory
-  /** Stable, kebab-case, unique per cause: `git-push-rejected`. */
-  readonly code: string
+  /** Unique per cause; its entry in the catalogue says what it means and what happens next. */
+  readonly code: ErrorCode
   /** For the operator: what was expected, what came, what to do. Never holds a secret. */
   readonly message: string
   readonly cause?: unknown
@@ -28,7 +17,7 @@ export type ErrorFacts = {
 /** The one error class of DevBot. Vendor errors are translated into it once, at the edge where they enter. */
 export class DevBotError extends Error {
   readonly category: ErrorCategory
-  readonly code: string
+  readonly code: ErrorCode
   readonly retryAfterMs: number | undefined
   readonly details: Readonly<Record<string, string | number | boolean>>
 
@@ -42,7 +31,30 @@ export class DevBotError extends Error {
   }
 }
 
+/**
+ * What went wrong first. Leaving a block may fail as well (a sandbox that cannot be removed after a key was refused); what
+ * is thrown then carries the first error inside, and that is the one people need.
+ */
+export function firstError(error: unknown): unknown {
+  return error instanceof SuppressedError ? firstError(error.suppressed) : error
+}
+
 /** The category of anything thrown; what DevBot did not classify itself is a bug. */
 export function categoryOf(error: unknown): ErrorCategory {
   return error instanceof DevBotError ? error.category : 'bug'
+}
+
+/** The catalogue's entry of anything thrown. */
+export function entryOf(error: unknown): ErrorEntry {
+  return errorEntry(error instanceof DevBotError ? error.code : 'bug')
+}
+
+/**
+ * Whether DevBot tries again by itself after so many attempts in a row that ended in an error. An engine that is away
+ * (`details.passing`) is waited for like any other system, whatever it was doing when it went.
+ */
+export function triesAgain(error: unknown, failedAttempts: number): boolean {
+  const { retry, attempts = Number.POSITIVE_INFINITY } = entryOf(error)
+  if (retry === 'person' || retry === 'never') return false
+  return failedAttempts < attempts || (error instanceof DevBotError && error.details.passing === true)
 }

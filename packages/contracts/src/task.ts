@@ -44,6 +44,8 @@ export const taskSchema = z.object({
   status: taskStatusSchema,
   /** Why it is held, given up, cancelled or closed; one sentence for a person. */
   statusReason: z.string().optional(),
+  /** The code of the error behind `statusReason`, where one is; its entry in the catalogue explains it. */
+  statusCode: z.string().optional(),
   /** Who paused it, while it is held for that. */
   pausedBy: z.string().optional(),
   branch: z.string(),

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { DevBotError, type RepositoryName } from '@devbot/contracts'
+import { DevBotError, type ErrorCode, type RepositoryName } from '@devbot/contracts'
 import { createAppAuth } from '@octokit/auth-app'
 import { z } from 'zod'
 import { askOnce, type Identity, readCredential } from './identity.ts'
@@ -153,6 +153,6 @@ function mintingError(error: unknown, name: RepositoryName): unknown {
   return error
 }
 
-function permission(code: string, message: string, cause: unknown): DevBotError {
+function permission(code: ErrorCode, message: string, cause: unknown): DevBotError {
   return new DevBotError({ category: 'permission', code, message, cause })
 }

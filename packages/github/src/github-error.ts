@@ -1,4 +1,4 @@
-import { DevBotError, type ErrorFacts } from '@devbot/contracts'
+import { DevBotError, type ErrorCode, type ErrorFacts } from '@devbot/contracts'
 import { z } from 'zod'
 
 /** What octokit throws, as far as it is read: the request in it is left alone, because it carries headers and bodies. */
@@ -116,7 +116,7 @@ function refusal(status: number, came: string): ErrorFacts {
   }
 }
 
-function permission(code: string, message: string): ErrorFacts {
+function permission(code: ErrorCode, message: string): ErrorFacts {
   return { category: 'permission', code, message }
 }
 

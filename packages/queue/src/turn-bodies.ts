@@ -3,7 +3,7 @@ import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { gunzip, gzip } from 'node:zlib'
-import { DevBotError } from '@devbot/contracts'
+import { DevBotError, type ErrorCode } from '@devbot/contracts'
 import { checkedRunId } from './ledger-keys.ts'
 
 /** Twice the largest request that the Messages API takes (32 MB); a larger body is a mistake. */
@@ -109,6 +109,6 @@ function checkedDirectory(directory: string | undefined): string {
   })
 }
 
-function problem(code: string, what: string, cause: unknown): DevBotError {
+function problem(code: ErrorCode, what: string, cause: unknown): DevBotError {
   return new DevBotError({ category: 'bug', code, message: `the body of a turn: ${what}`, cause })
 }

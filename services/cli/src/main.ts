@@ -1,6 +1,7 @@
 import { categoryOf, DevBotError } from '@devbot/contracts'
 import { Command } from 'commander'
 import { doctor } from './commands/doctor/doctor.ts'
+import { explainCode, listCodes } from './commands/explain.ts'
 import { submitPlan, validatePlan } from './commands/plan-commands.ts'
 import { runServiceProcess } from './commands/service-commands.ts'
 import { listTasks, showLogs, showTask, startTasks } from './commands/task-commands.ts'
@@ -38,6 +39,9 @@ command('start [task]', 'let a held task go on')
   .action(
     answer((task: string | undefined, options: { all?: true }) => startTasks(output(), wantedTask(task, options))),
   )
+command('explain [code]', 'what an error code means, and what to do about it').action(
+  answer(async (code: string | undefined) => (code === undefined ? listCodes(output()) : explainCode(output(), code))),
+)
 command('doctor', 'look at everything DevBot needs, and say how to mend what is missing or weak')
   .option('--show-secret', 'show the webhook secret also where the answer does not go to a terminal')
   .action(

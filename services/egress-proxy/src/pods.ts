@@ -168,7 +168,7 @@ function sameRequest(a: EgressRequest, b: EgressRequest): boolean {
 function badEntries(problems: readonly string[]): DevBotError {
   return new DevBotError({
     category: 'invalid-input',
-    code: 'egress-entry-invalid',
+    code: 'policy-invalid',
     message: `egress in the repository's policy: ${problems.slice(0, 5).join('; ')}`.slice(0, 1000),
   })
 }

@@ -1,7 +1,7 @@
-import { DevBotError } from '@devbot/contracts'
+import { DevBotError, type ErrorCode } from '@devbot/contracts'
 
 /** The promise's result, or a DevBotError of category `transient` after `timeoutMs`. What it waited for goes on. */
-export async function withDeadline<T>(promise: Promise<T>, timeoutMs: number, code: string): Promise<T> {
+export async function withDeadline<T>(promise: Promise<T>, timeoutMs: number, code: ErrorCode): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const deadline = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => reject(late(timeoutMs, code)), timeoutMs)
@@ -13,7 +13,7 @@ export async function withDeadline<T>(promise: Promise<T>, timeoutMs: number, co
   }
 }
 
-function late(timeoutMs: number, code: string): DevBotError {
+function late(timeoutMs: number, code: ErrorCode): DevBotError {
   return new DevBotError({
     category: 'transient',
     code,

@@ -4,20 +4,22 @@ import {
   type Decision,
   DevBotError,
   decideNext,
-  foldInbox,
+  firstError,
   holdTask,
+  statusCodeOf,
   type TaskId,
   taskEnded,
+  triesAgain,
+  withReason,
 } from '@devbot/contracts'
 import { completePublication } from './complete-publication.ts'
 import type { WorkerDeps } from './deps.ts'
-import { feedbackRowFor } from './feedback-rows.ts'
 import { implementPlan } from './implement-plan.ts'
 import { type OwnedTask, ownTask } from './own-task.ts'
 import { recordStatus } from './record-status.ts'
 import { reviewPullRequest } from './review-pull-request.ts'
-import { needsPerson } from './sandbox-ending.ts'
 import { writeTaskReport } from './stages/report.ts'
+import { takeInInbox } from './take-in-inbox.ts'
 import { untilSandboxes } from './until-sandboxes.ts'
 import { untilTomorrow } from './until-tomorrow.ts'
 
@@ -58,28 +60,13 @@ async function takeStep(deps: WorkerDeps, owned: OwnedTask): Promise<Rest | 'go-
   }
 }
 
-async function takeInInbox(deps: WorkerDeps, owned: OwnedTask): Promise<void> {
-  const snapshot = await deps.ledger.snapshot(owned.task.id)
-  if (snapshot === undefined || snapshot.inbox.length === 0) return
-  const folded = foldInbox(snapshot.task, snapshot.inbox, deps.now())
-  if (folded.feedback.length > 0) {
-    await deps.ledger.addFeedback(owned.ownership, folded.feedback.map(feedbackRowFor))
-  }
-  await owned.save(folded.task, {
-    inboxIds: snapshot.inbox.map((item) => item.id),
-    ...(folded.planText === undefined ? {} : { planText: folded.planText }),
-  })
-  if (folded.task.status !== snapshot.task.status) await recordStatus(owned)
-  owned.rearm()
-}
-
 async function act(deps: WorkerDeps, owned: OwnedTask, decision: Decision): Promise<Rest | 'go-on'> {
   switch (decision.kind) {
     case 'report':
       await writeTaskReport(deps, owned)
       return 'go-on'
     case 'hold':
-      await owned.save(holdTask(owned.task, decision.reason))
+      await owned.save(holdTask(owned.task, decision.reason, statusCodeOf(owned.task)))
       await recordStatus(owned)
       return 'go-on'
     case 'complete-publication':
@@ -95,32 +82,28 @@ async function act(deps: WorkerDeps, owned: OwnedTask, decision: Decision): Prom
   }
 }
 
-/** What an error means for the task; DESIGN.md's categories decide, nothing else. */
-async function handleFailure(deps: WorkerDeps, owned: OwnedTask, error: unknown): Promise<Rest | 'go-on'> {
-  const category = categoryOf(error)
-  if (category === 'cancelled') return handleStop(deps, owned, error)
+/** What an error means for the task: its code's entry in the catalogue decides, nothing else. */
+async function handleFailure(deps: WorkerDeps, owned: OwnedTask, thrown: unknown): Promise<Rest | 'go-on'> {
+  const error = firstError(thrown)
+  // What a stopped part throws besides is no failure of the task.
+  if (owned.signal.aborted || categoryOf(error) === 'cancelled') return handleStop(deps, owned, error)
   if (error instanceof DevBotError && error.code === 'ownership-lost') throw error
-  deps.log.error({ taskId: owned.task.id, error }, 'a step of the task failed')
+  deps.log.error({ taskId: owned.task.id, error: thrown }, 'a step of the task failed')
   // A write whose answer was lost may have been carried out: only the ledger knows the record.
   const task = await owned.reload()
   if (taskEnded(task)) return 'go-on'
   const code = error instanceof DevBotError ? error.code : 'bug'
   const message = error instanceof Error ? error.message : String(error)
   const failedAttempts = task.failedAttempts + 1
-  const passes = category === 'transient' || category === 'sandbox' || category === 'conflict'
-  if (passes && !(error instanceof DevBotError && needsPerson(error, failedAttempts))) {
+  if (triesAgain(error, failedAttempts)) {
     const askedMs = error instanceof DevBotError ? askedWaitMs(error) : 0
     const delayMs = Math.max(backoffMs(failedAttempts, deps.random()), askedMs)
     await owned.record({ kind: 'retry-scheduled', code, reason: message.slice(0, 1000), delayMs })
-    await owned.save({
-      ...task,
-      failedAttempts,
-      notBeforeMs: deps.now() + delayMs,
-      statusReason: `waiting after ${code}: ${message.slice(0, 500)}`,
-    })
+    const waiting = { ...task, failedAttempts, notBeforeMs: deps.now() + delayMs }
+    await owned.save(withReason(waiting, `waiting after ${code}: ${message.slice(0, 500)}`, code))
     return 'go-on'
   }
-  await owned.save(holdTask(task, `${code}: ${message.slice(0, 1500)}`))
+  await owned.save(holdTask(task, `${code}: ${message.slice(0, 1500)}`, code))
   await recordStatus(owned)
   return 'go-on'
 }
@@ -140,6 +123,6 @@ function handleStop(deps: WorkerDeps, { signal }: OwnedTask, error: unknown): Re
   const reason: unknown = signal.aborted ? signal.reason : error
   const code = reason instanceof DevBotError ? reason.code : ''
   if (code === 'task-may-have-ended') return 'go-on'
-  if (code === 'worker-stopping') return { dueAtMs: deps.now(), reason: 'worker-stopping' }
+  if (code === 'worker-stopping' || code === 'everything-paused') return { dueAtMs: deps.now(), reason: code }
   throw error
 }

@@ -55,6 +55,6 @@ export async function reviewPullRequest(
 }
 
 function settled(task: OwnedTask['task']): OwnedTask['task'] {
-  const { statusReason: _waited, notBeforeMs: _wait, ...rest } = task
+  const { statusReason: _waited, statusCode: _code, notBeforeMs: _wait, ...rest } = task
   return { ...rest, failedAttempts: 0 }
 }

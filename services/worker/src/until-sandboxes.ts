@@ -1,3 +1,4 @@
+import { withReason } from '@devbot/contracts'
 import type { WorkerDeps } from './deps.ts'
 import type { OwnedTask } from './own-task.ts'
 
@@ -15,6 +16,6 @@ export async function untilSandboxes(
   const problem = deps.sandboxes.problem()
   if (problem === undefined) return undefined
   const statusReason = `waiting for sandboxes: ${problem.slice(0, 1000)}`
-  if (owned.task.statusReason !== statusReason) await owned.save({ ...owned.task, statusReason })
+  if (owned.task.statusReason !== statusReason) await owned.save(withReason(owned.task, statusReason))
   return { dueAtMs: deps.now() + WAIT_MS, reason: 'sandboxes' }
 }

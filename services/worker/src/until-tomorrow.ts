@@ -1,4 +1,4 @@
-import type { RunOutcome } from '@devbot/contracts'
+import { type RunOutcome, withReason } from '@devbot/contracts'
 import type { WorkerDeps } from './deps.ts'
 import type { OwnedTask } from './own-task.ts'
 import type { RunLog } from './run-log.ts'
@@ -37,7 +37,7 @@ export async function putOffToTomorrow(
   if ((await deps.ledger.spentToday()) === 0) return false
   await log.end(outcome)
   const statusReason = `waiting for the next UTC day: ${outcome.detail}`
-  await owned.save({ ...owned.task, notBeforeMs: tomorrowMs(deps), statusReason })
+  await owned.save(withReason({ ...owned.task, notBeforeMs: tomorrowMs(deps) }, statusReason))
   return true
 }
 

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { watchSandboxes } from './watch-sandboxes.ts'
 
 const errorOf = (category: 'sandbox' | 'cancelled' | 'transient', message: string) =>
-  new DevBotError({ category, code: 'code', message })
+  new DevBotError({ category, code: 'engine-failed', message })
 
 /** A driver that answers as told; `next` is what the next call throws. */
 function driverWith(): SandboxDriver & { next: DevBotError | undefined } {

@@ -20,7 +20,7 @@ const recordOf = (id: string, turns: number): RunRecord =>
     costMicroUsd: 0,
     tokens: { input: 0, output: 0, cacheRead: 0, cacheWrite: 0 },
   })
-const noBranch = new DevBotError({ category: 'invalid-input', code: 'no-such-branch', message: 'there is no base' })
+const noBranch = new DevBotError({ category: 'invalid-input', code: 'git-branch-missing', message: 'there is no base' })
 
 /** A run whose earlier attempts, cut off, used all its turns; its base cannot be fetched. */
 function usedUp() {

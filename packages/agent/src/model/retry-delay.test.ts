@@ -1,9 +1,9 @@
-import { DevBotError } from '@devbot/contracts'
+import { DevBotError, type ErrorCode } from '@devbot/contracts'
 import { describe, expect, it } from 'vitest'
 import { DEFAULT_RETRY, retryDelayMs } from './retry-delay.ts'
 import { parseRetryAfter } from './translate-error.ts'
 
-const transient = (code: string, retryAfterMs?: number) =>
+const transient = (code: ErrorCode, retryAfterMs?: number) =>
   new DevBotError({
     category: 'transient',
     code,

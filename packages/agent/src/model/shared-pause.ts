@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { DevBotError } from '@devbot/contracts'
+import { DevBotError, type ErrorCode } from '@devbot/contracts'
 
 /** Trouble of the endpoint as a whole: what one run learns of it holds for all. */
-const CONCERNS_ALL: ReadonlySet<string> = new Set(['model-rate-limited', 'model-overloaded'])
+const CONCERNS_ALL: ReadonlySet<ErrorCode> = new Set(['model-rate-limited', 'model-overloaded'])
 /** Longest pause that is believed: no rate limit's window is longer. */
 const MAX_PAUSE_MS = 3_600_000
 /** A run that slept its own wait may wake a moment early; so little is no pause. */
@@ -19,7 +19,7 @@ export type SharedPause = {
     readonly maxWaitMs: number
     readonly spreadMs: number
     readonly signal: AbortSignal
-    readonly onWait: (code: string, waitMs: number) => void | Promise<void>
+    readonly onWait: (code: ErrorCode, waitMs: number) => void | Promise<void>
   }) => Promise<void>
 }
 
@@ -28,7 +28,7 @@ export type SharedPause = {
  * for itself. They start again spread over a short while, not all at once.
  */
 export function createSharedPause(random: () => number): SharedPause {
-  let pause: { readonly untilMs: number; readonly code: string } | undefined
+  let pause: { readonly untilMs: number; readonly code: ErrorCode } | undefined
   const remainingMs = () => (pause === undefined ? 0 : Math.ceil(pause.untilMs - performance.now()))
 
   return {
@@ -51,7 +51,7 @@ export function createSharedPause(random: () => number): SharedPause {
   }
 }
 
-function stillPaused(code: string, leftMs: number): DevBotError {
+function stillPaused(code: ErrorCode, leftMs: number): DevBotError {
   return new DevBotError({
     category: 'transient',
     code,

@@ -1,8 +1,8 @@
 import Anthropic from '@anthropic-ai/sdk'
-import { DevBotError, type ErrorCategory } from '@devbot/contracts'
+import { DevBotError, type ErrorCategory, type ErrorCode } from '@devbot/contracts'
 import { brokenStream } from './collect-reply.ts'
 
-type Kind = { readonly category: ErrorCategory; readonly code: string; readonly advice: string }
+type Kind = { readonly category: ErrorCategory; readonly code: ErrorCode; readonly advice: string }
 
 const OVERLOADED: Kind = { category: 'transient', code: 'model-overloaded', advice: 'It passes; the call is repeated.' }
 const FAILED: Kind = { category: 'transient', code: 'model-failed', advice: 'It passes; the call is repeated.' }

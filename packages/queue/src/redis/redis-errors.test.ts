@@ -35,7 +35,7 @@ describe('toLedgerError', () => {
   })
 
   it('leaves our own errors as they are', () => {
-    const own = new DevBotError({ category: 'conflict', code: 'x', message: 'y' })
+    const own = new DevBotError({ category: 'conflict', code: 'branch-taken', message: 'y' })
     expect(toLedgerError(own, 'host:1')).toBe(own)
   })
 })

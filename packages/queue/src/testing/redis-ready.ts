@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { DevBotError } from '@devbot/contracts'
+import { DevBotError, type ErrorCode } from '@devbot/contracts'
 import { Redis } from 'ioredis'
 
 /** Loading a large append-only file after a crash test takes its time. */
@@ -50,6 +50,6 @@ async function askProcessId(server: { host: string; port: number; password: stri
   }
 }
 
-function notReady(code: string, message: string, cause?: unknown): DevBotError {
+function notReady(code: ErrorCode, message: string, cause?: unknown): DevBotError {
   return new DevBotError({ category: 'transient', code, message, cause })
 }

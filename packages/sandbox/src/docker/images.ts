@@ -1,4 +1,4 @@
-import { DevBotError, isImageAllowed, type ErrorCode } from '@devbot/contracts'
+import { DevBotError, type ErrorCode, isImageAllowed } from '@devbot/contracts'
 import type { DockerClient, ImageFacts } from './docker-client.ts'
 import { messageOf } from './engine-error.ts'
 

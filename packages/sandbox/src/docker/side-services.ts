@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { DevBotError, EGRESS_PORT, SANDBOX_USER, type ErrorCode } from '@devbot/contracts'
+import { DevBotError, EGRESS_PORT, type ErrorCode, SANDBOX_USER } from '@devbot/contracts'
 import type { ContainerState, DockerClient } from './docker-client.ts'
 import { messageOf } from './engine-error.ts'
 import { type ListeningPorts, watchPorts } from './listening-ports.ts'

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { checkPassed, describeEvent, type Task, type TaskProgress, taskEnded } from '@devbot/contracts'
+import { checkPassed, describeEvent, statusCodeOf, type Task, type TaskProgress, taskEnded } from '@devbot/contracts'
 import type { TaskDetails } from '@devbot/queue'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { dollars, duration, type Output, table } from '../output.ts'
+import { explanationLines } from './explain.ts'
 import { parseTaskId, unknownTask, withLedger, withLedgerAndQueue } from './with-ledger.ts'
 
 const MAX_LISTED_TASKS = 1000
@@ -67,6 +68,7 @@ function taskLines({ task, progress, runs, feedback, inboxCount, due }: TaskDeta
   return [
     `${task.id}  ${task.title}`,
     `  status        ${task.status}${task.statusReason === undefined ? '' : `: ${task.statusReason}`}`,
+    ...explanationOf(task),
     `  plan          ${task.planPath} (${task.priority}, revision ${task.planHash.slice(0, 12)})`,
     `  branch        ${task.branch}${task.headCommitId === undefined ? '' : ` at ${task.headCommitId.slice(0, 12)}`}`,
     `  pull request  ${task.pullRequest === undefined ? 'none yet' : `${task.pullRequest.url}${task.pullRequest.draft ? ' (draft)' : ''}`}`,
@@ -85,6 +87,12 @@ function taskLines({ task, progress, runs, feedback, inboxCount, due }: TaskDeta
     ...(inboxCount > 0 ? [`  inbox         ${inboxCount} waiting`] : []),
     ...(due === undefined ? [] : [`  next look     ${iso(due.atMs)} (${due.reason})`]),
   ]
+}
+
+/** What the catalogue says of the error behind the status. */
+function explanationOf(task: Task): readonly string[] {
+  const code = statusCodeOf(task)
+  return code === undefined ? [] : explanationLines(code)
 }
 
 function testsOf(check: Parameters<typeof checkPassed>[0] | undefined): string {

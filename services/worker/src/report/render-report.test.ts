@@ -1,4 +1,5 @@
 import {
+  errorEntry,
   type FeedbackRow,
   feedbackIdFor,
   parseReportFacts,
@@ -165,6 +166,13 @@ describe('renderReport', () => {
     const text = renderReport({ ...input, task: { ...task, status, statusReason } })
     expect(text).toContain(statusReason)
     expect(text.split('## Next Steps')[1]).toMatch(expected)
+  })
+
+  it('says what the error catalogue advises when an error holds the task', () => {
+    const held = { ...task, status: 'held', statusReason: 'status 401', statusCode: 'model-key-refused' } as const
+    const text = renderReport({ ...input, task: held })
+    expect(text.split('## Next Steps')[1]).toContain(errorEntry('model-key-refused').remedy.slice(0, 20))
+    expect(renderReport({ ...input, task: { ...held, statusCode: 'of-a-newer-devbot' } })).toContain('status 401')
   })
 
   it('shows the end of the output when the tests are red', () => {

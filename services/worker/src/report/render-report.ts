@@ -1,9 +1,11 @@
 import {
+  errorEntry,
   type FeedbackRow,
   type FileChange,
   parsePlan,
   type RunRecord,
   reportFileNameFor,
+  statusCodeOf,
   type Task,
 } from '@devbot/contracts'
 import { stringify } from 'yaml'
@@ -187,7 +189,7 @@ function feedbackLine({ item, state, reason, decision, commitId, reply }: Feedba
 
 function nextSteps({ task, runs }: ReportInput): string {
   const ours = {
-    held: `A person is needed: ${task.statusReason ?? ''} Then: \`devbot start ${task.id}\`.`,
+    held: `A person is needed: ${task.statusReason ?? ''} ${whatToDo(task)}Then: \`devbot start ${task.id}\`.`,
     ready: 'DevBot works on it, or will try again by itself.',
     'in-review': 'Review the pull request. DevBot works off requested changes by itself.',
     merged: 'None: the pull request was merged.',
@@ -200,6 +202,12 @@ function nextSteps({ task, runs }: ReportInput): string {
   return said.length === 0
     ? publishableText(ours)
     : `${publishableText(ours)}\n\n${asProse(said.map((step) => `- ${publishableLine(step, 1000)}`).join('\n'))}`
+}
+
+/** What the error catalogue advises, where an error is behind the status. */
+function whatToDo(task: Task): string {
+  const code = statusCodeOf(task)
+  return code === undefined ? '' : `${errorEntry(code).remedy} `
 }
 
 function prose(runs: readonly RunRecord[], pick: (run: RunRecord) => readonly string[]): string {
