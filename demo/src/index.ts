@@ -1,3 +1,4 @@
+export { dumpLedger, loadLedger, readRecordedLedgers } from '@devbot/queue/testing/recorded-ledger'
 export { withClone } from './stack/clone-summary.ts'
 export { canUseDocker } from './stack/sandbox-place.ts'
 export { type ServiceProcess, startService } from './stack/service-process.ts'
