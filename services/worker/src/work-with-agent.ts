@@ -1,7 +1,8 @@
 import type { AgentEnding, FinishClaim } from '@devbot/agent'
-import type { CheckResult, FeedbackItem, Plan, RunKind, RunOutcome, RunRecord } from '@devbot/contracts'
+import type { Checkpoint, CheckResult, FeedbackItem, Plan, RunKind, RunOutcome, RunRecord } from '@devbot/contracts'
 import type { Sandbox } from '@devbot/sandbox'
-import { createCheckpoints } from './checkpoint/create-checkpoints.ts'
+import { type Checkpoints, createCheckpoints } from './checkpoint/create-checkpoints.ts'
+import { changeOfCheckpoint, restoreCheckpoint } from './checkpoint/restore-checkpoint.ts'
 import { collectRefusals } from './collect-refusals.ts'
 import type { WorkerDeps } from './deps.ts'
 import { createHeadStart } from './head-start.ts'
@@ -62,7 +63,7 @@ type Ending =
  * judged, or a stop with the work so far.
  */
 export async function workWithAgent(given: WorkerDeps, owned: OwnedTask, log: RunLog, work: Work): Promise<WorkEnd> {
-  const { checkpoint } = log.before ?? {}
+  const resumedFrom = await restored(log, work)
   const wanted = sandboxesAsWanted(given.sandboxes, work.rules.sandbox)
   const deps = {
     ...given,
@@ -74,13 +75,13 @@ export async function workWithAgent(given: WorkerDeps, owned: OwnedTask, log: Ru
   const ready = once(headStart.after(() => readySandboxes(deps, log, owned.signal)))
   const setup = createRunSetup(deps, owned, log, { ...work, source, environmentId: ready })
   const inSandboxes = { ...work, source, ready, setup }
-  await using workspace = openWorkspace(deps, owned, log, inSandboxes)
+  await using workspace = openWorkspace(deps, owned, log, { ...inSandboxes, resumeFrom: resumedFrom?.treeId })
   const checkpoints = createCheckpoints(deps, owned, {
     runId: log.run.id,
     source,
     sandbox: workspace.sandbox,
     signal: owned.signal,
-    resumedFrom: checkpoint,
+    resumedFrom,
   })
   await using baseline = startBaseline(deps, owned, log, inSandboxes)
   using start = headStart
@@ -101,7 +102,7 @@ export async function workWithAgent(given: WorkerDeps, owned: OwnedTask, log: Ru
         ...work,
         workspace: workspace.sandbox,
         checkpoints,
-        recorded: log.before === undefined ? undefined : { ...log.before, restoredTurn: checkpoint?.turn ?? 0 },
+        recorded: log.before === undefined ? undefined : { ...log.before, restoredTurn: resumedFrom?.turn ?? 0 },
         judgeFinish: judge.verdict,
         onTurnStart: start.begin,
       }),
@@ -112,7 +113,7 @@ export async function workWithAgent(given: WorkerDeps, owned: OwnedTask, log: Ru
   // Awaited here, as below: the sandbox is removed as soon as this function returns.
   const forget = checkpoints.drop
   if (ending.kind === 'sandbox-ended') {
-    return { ...(await endedWork(deps, workspace.sandbox, work, ending.outcome)), forget }
+    return { ...(await endedWork(deps, workspace.sandbox, work, ending.outcome, checkpoints)), forget }
   }
   await baseline.done
   const change = judge.believed()
@@ -129,19 +130,34 @@ function endedBySandbox(error: unknown): { readonly kind: 'sandbox-ended'; reado
   return { kind: 'sandbox-ended', outcome }
 }
 
-/** The work of a sandbox that was ended, where it still can be had. */
+/** The checkpoint that the run goes on from, its tree in the store. Waits for the source, where there is one. */
+async function restored(log: RunLog, work: Work): Promise<Checkpoint | undefined> {
+  const checkpoint = log.before?.checkpoint
+  if (checkpoint === undefined) return undefined
+  const source = await work.source()
+  return (await restoreCheckpoint(source.store, source, checkpoint)) === undefined ? undefined : checkpoint
+}
+
+/** The work of a sandbox that was ended: as it was then, where that can be had, or after the last turn with a checkpoint. */
 async function endedWork(
   deps: WorkerDeps,
   sandbox: () => Promise<Sandbox>,
   work: Work,
   outcome: RunOutcome,
+  checkpoints: Checkpoints,
 ): Promise<Ending> {
   const reason = endingReason(outcome)
   try {
     return { kind: 'stopped', outcome, reason, ...(await keptWork(deps, await sandbox(), work)) }
   } catch (error) {
-    deps.log.warn({ error }, 'the work could not be brought out of a sandbox that was ended')
-    return { kind: 'stopped', outcome, reason }
+    await checkpoints.durable()
+    const last = checkpoints.last()
+    const turn = last?.turn ?? 'none'
+    deps.log.warn(
+      { error, turn },
+      'the work could not be brought out of a sandbox that was ended; its checkpoint is kept',
+    )
+    return { kind: 'stopped', outcome, reason, ...(last === undefined ? {} : { change: changeOfCheckpoint(last) }) }
   }
 }
 

@@ -1,8 +1,11 @@
-import type { Checkpoint } from '@devbot/contracts'
+import { type Checkpoint, DevBotError } from '@devbot/contracts'
 import type { Sandbox } from '@devbot/sandbox'
 import type { WorkerDeps } from '../deps.ts'
+import { once } from '../once.ts'
 import type { OwnedTask } from '../own-task.ts'
 import type { Source } from '../stages/prepare.ts'
+import { createWorkSelection } from '../stages/select-work.ts'
+import { checkpointOf, type TakenTree, takeTree } from './take-checkpoint.ts'
 
 /** The checkpoints of one run: after each turn that changed files, its tree is kept outside the sandbox. */
 export type Checkpoints = {
@@ -28,16 +31,101 @@ export type CheckpointedRun = {
   readonly resumedFrom?: Checkpoint | undefined
 }
 
+type CheckpointDeps = {
+  readonly ledger: Pick<WorkerDeps['ledger'], 'saveCheckpoint' | 'renewCheckpoint'>
+  readonly secrets: WorkerDeps['secrets']
+  readonly log: Pick<WorkerDeps['log'], 'warn'>
+}
+
 /** Makes the checkpoints of a run that begins or goes on. */
 export function createCheckpoints(
-  _deps: Pick<WorkerDeps, 'ledger' | 'secrets' | 'log'>,
-  _owned: Pick<OwnedTask, 'ownership'>,
+  deps: CheckpointDeps,
+  owned: Pick<OwnedTask, 'ownership'>,
   run: CheckpointedRun,
 ): Checkpoints {
+  const { runId } = run
+  const warn = warnOnce(deps.log, runId)
+  const selection = once(async () => createWorkSelection(await run.source()))
+  let last = run.resumedFrom
+  let tree: TakenTree | undefined
+  let wanted: number | undefined
+  let taking: Promise<void> = Promise.resolve()
+  let isTaking = false
+
+  /** Undefined, with a warning, where there is no work to be had or it may not be kept. */
+  async function takenTree(): Promise<TakenTree | undefined> {
+    try {
+      const sandbox = await run.sandbox()
+      return await takeTree(deps, await run.source(), { runId, sandbox, selection: await selection() }, tree)
+    } catch (error) {
+      warn(error)
+      return undefined
+    }
+  }
+
+  async function take(turn: number): Promise<void> {
+    if (isOwnershipLost(run.signal)) throw run.signal.reason
+    const taken = await takenTree()
+    if (taken === undefined) return
+    if (taken.treeId === last?.treeId) {
+      await deps.ledger.renewCheckpoint(owned.ownership, { runId, turn })
+      last = { ...last, turn }
+    } else {
+      const { startTreeId } = await run.source()
+      const checkpoint = await checkpointOf(taken, { runId, turn, startTreeId })
+      await deps.ledger.saveCheckpoint(owned.ownership, checkpoint)
+      last = checkpoint
+    }
+    // Its bytes are kept nowhere but in the store.
+    tree = { ...taken, changes: [] }
+  }
+
+  async function takeAll(): Promise<void> {
+    isTaking = true
+    try {
+      while (wanted !== undefined) {
+        const turn = wanted
+        wanted = undefined
+        await take(turn)
+      }
+    } finally {
+      isTaking = false
+    }
+  }
+
   return {
-    after: () => undefined,
-    durable: async () => undefined,
-    last: () => run.resumedFrom,
-    drop: async () => undefined,
+    after: (turn) => {
+      wanted = turn
+      if (isTaking) return
+      taking = takeAll()
+      // Who waits for it gets the error.
+      taking.catch(() => undefined)
+    },
+    durable: () => taking,
+    last: () => last,
+    drop: async () => {
+      // What became of it was told to who waited.
+      await taking.catch(() => undefined)
+      try {
+        await (await run.source()).store.letTreeGo(runId)
+      } catch (error) {
+        deps.log.warn({ error, runId }, 'the tree of an ended run stays in the store, where it only takes some room')
+      }
+    },
+  }
+}
+
+function isOwnershipLost({ aborted, reason }: AbortSignal): boolean {
+  return aborted && reason instanceof DevBotError && reason.code === 'ownership-lost'
+}
+
+/** A change that is too large stays so turn after turn. */
+function warnOnce(log: CheckpointDeps['log'], runId: string): (error: unknown) => void {
+  const told = new Set<string>()
+  return (error) => {
+    const code = error instanceof DevBotError ? error.code : 'bug'
+    if (told.has(code)) return
+    told.add(code)
+    log.warn({ error, runId }, 'no checkpoint was taken: should the run be cut off, it goes on from an older one')
   }
 }
