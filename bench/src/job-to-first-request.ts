@@ -153,7 +153,7 @@ async function timeBareFetch(store: RepositoryStore): Promise<number> {
   return (await timed(() => store.fetchBranch(BRANCH))).tookMs
 }
 
-/** What the worker asks of the store before the first request (prepare, rules, first message), one by one; it asks the last four beside each other. */
+/** What the worker asks of the store before the first request (prepare, rules, first message), one by one; it asks the last three beside each other. */
 async function timeParts(store: RepositoryStore): Promise<Readonly<Record<string, number>>> {
   const fetch = await timed(() => store.fetchBranch(BRANCH))
   const asked = await timed(() => store.remoteHead(BRANCH))
@@ -162,14 +162,12 @@ async function timeParts(store: RepositoryStore): Promise<Readonly<Record<string
     store.readFiles(tree.value, ['.devbot.yml', 'AGENTS.md', 'CLAUDE.md', 'package.json', 'Makefile'], 256 * 1024),
   )
   const list = await timed(() => store.listTree(tree.value))
-  const subjects = await timed(() => store.recentSubjects(fetch.value, 8))
   return {
     'fetch of an unchanged base': fetch.tookMs,
     'ls-remote instead': asked.tookMs,
     'tree id': tree.tookMs,
     'policy, instructions, manifests': files.tookMs,
     'whole file list': list.tookMs,
-    'recent subjects': subjects.tookMs,
   }
 }
 

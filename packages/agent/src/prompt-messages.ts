@@ -22,7 +22,7 @@ export type ImplementMessageInput = {
   readonly delimiter: string
   readonly planText: string
   readonly title: string
-  /** What the repository holds, from the bare store: top-level entries, languages, recent commits. */
+  /** What the repository holds, from the bare store. */
   readonly overview: string
   readonly testCommand?: string | undefined
   /** The worker's run of the tests on the base tree, when it is known already. */
@@ -38,12 +38,13 @@ export type ImplementMessageInput = {
 export function implementMessage(input: ImplementMessageInput): string {
   const fence = fenceWith(input.delimiter)
   return renderPrompt('implement', {
-    title: input.title,
+    // Most plans say it themselves.
+    title: input.planText.includes(input.title) ? undefined : input.title,
     plan: planFence(input),
     acceptance: input.acceptance?.map(acceptanceLine).join('\n'),
     ...testCommandVariables(input.testCommand),
     baseline: input.baseline && baselineText(input.baseline, fence),
-    overview: fence('untrusted overview of the repository', input.overview, MAX.overview),
+    overview: fence('untrusted files', input.overview, MAX.overview),
     limitsOnPaths: input.limitsOnPaths,
     instructions:
       input.instructions && fence('untrusted repository instructions', input.instructions, MAX.instructions),

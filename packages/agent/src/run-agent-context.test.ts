@@ -141,7 +141,7 @@ describe('runAgent when the conversation grows', () => {
   it('keeps the newest turns whole, makes one line of older results, and says what was done before', async () => {
     const seen: ModelRequest[] = []
     const strict = createStrictModel({
-      windowTokens: 40_000,
+      windowTokens: 36_000,
       reply: (turn) => ({
         content: [
           text(`I look at ${turn}.`),
@@ -153,7 +153,7 @@ describe('runAgent when the conversation grows', () => {
     const run = await runScript([], {
       model: strict.model,
       firstMessage: FIRST,
-      limits: { ...LIMITS, windowTokens: 40_000 },
+      limits: { ...LIMITS, windowTokens: 36_000 },
       workspace: talkative(2_000),
     })
     expect(run.ending.kind).toBe('finished')

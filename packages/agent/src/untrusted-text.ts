@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { DevBotError } from '@devbot/contracts'
 
 /**
@@ -63,6 +64,16 @@ export function fenceText(input: {
   const label = normaliseUntrusted(input.label).text.replace(/\s+/g, ' ').slice(0, 300)
   const body = cut(text.replaceAll(delimiter, '[mark removed]'), input.maxCharacters)
   return [`BEGIN ${label.replaceAll(delimiter, '')} ${delimiter}`, ...notes, body, `END ${delimiter}`].join('\n')
+}
+
+/** 32 signs, so that a byte's low five bits choose one evenly; none looks like another. */
+const MARK_SIGNS = 'abcdefghijkmnpqrstuvwxyz23456789'
+/** Eighty bits: nobody guesses it within a run, and it stands in every request several times. */
+const MARK_LENGTH = 16
+
+/** A run's random mark around text that is not DevBot's own. */
+export function newDelimiter(): string {
+  return Array.from(randomBytes(MARK_LENGTH), (byte) => MARK_SIGNS.charAt(byte % MARK_SIGNS.length)).join('')
 }
 
 function checkedDelimiter(delimiter: string): string {

@@ -38,8 +38,6 @@ describe('openRepositoryStore: reading', () => {
     const store = await fixture.open()
     expect(await store.fetchBranch('trunk')).toBe(second)
     expect(await store.hasCommit(first)).toBe(true)
-    expect(await store.recentSubjects(second, 10)).toEqual(['second', 'first'])
-    expect(await store.recentSubjects(second, 1)).toEqual(['second'])
     expect(await store.commitMessage(second)).toBe('second\n\nWith a body.\n\nDevBot-Task: t0\n')
     expect(await store.isAncestor(first, second)).toBe(true)
     expect(await store.isAncestor(second, first)).toBe(false)

@@ -1,6 +1,6 @@
 import { DevBotError } from '@devbot/contracts'
 import { makeBareRepository, removeLeftovers } from './bare-repository.ts'
-import { commitMessage, hasCommit, isAncestor, mergeBase, recentSubjects, treeOf, writeCommit } from './commits.ts'
+import { commitMessage, hasCommit, isAncestor, mergeBase, treeOf, writeCommit } from './commits.ts'
 import { diffSummary, diffText } from './diff.ts'
 import { hasWholeTree, keepTree, letTreeGo } from './kept-trees.ts'
 import { type Network, withDeadline, withRetries } from './network-operation.ts'
@@ -52,7 +52,6 @@ function storeOver(git: Git, options: RepositoryStoreOptions, stop?: AbortSignal
     mergeBase: (first, second) => mergeBase(git, first, second),
     diffSummary: (fromCommitId, toCommitId) => diffSummary(git, fromCommitId, toCommitId),
     diffText: (fromId, toId, maxBytes) => diffText(git, fromId, toId, maxBytes),
-    recentSubjects: (commitId, count) => recentSubjects(git, commitId, count),
   }
 }
 

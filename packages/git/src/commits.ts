@@ -31,18 +31,6 @@ export async function commitMessage(git: Git, commitId: ObjectId): Promise<strin
   return headerEnd === -1 ? '' : raw.slice(headerEnd + 2)
 }
 
-export async function recentSubjects(git: Git, commitId: ObjectId, count: number): Promise<readonly string[]> {
-  const { stdout } = await git.run(
-    ['log', '-z', `--max-count=${count}`, '--no-decorate', '--format=%s', commitId, '--'],
-    {
-      maxOutputBytes: MAX_MESSAGE_BYTES,
-      onOverflow: 'cut',
-    },
-  )
-  const text = stdout.toString('utf8').replace(/[\0\n]$/, '')
-  return text === '' ? [] : text.split('\0')
-}
-
 export async function isAncestor(git: Git, ancestorId: ObjectId, descendantId: ObjectId): Promise<boolean> {
   if (!(await hasCommit(git, ancestorId))) return false
   const { exitCode } = await git.run(['merge-base', '--is-ancestor', ancestorId, descendantId], { answers: [0, 1] })

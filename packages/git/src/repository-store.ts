@@ -107,6 +107,4 @@ export interface RepositoryStore {
   diffSummary(fromCommitId: ObjectId, toCommitId: ObjectId): Promise<readonly FileChange[]>
   /** The unified diff between two trees or commits, cut at `maxBytes`. */
   diffText(fromId: ObjectId, toId: ObjectId, maxBytes: number): Promise<string>
-  /** Subjects of the newest commits, newest first. */
-  recentSubjects(commitId: ObjectId, count: number): Promise<readonly string[]>
 }

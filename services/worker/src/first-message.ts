@@ -26,7 +26,7 @@ export function implementPrompt({ text, source, delimiter }: MessageInput): stri
     delimiter,
     planText: text,
     title: plan.title,
-    overview: `${describePaths(base.paths, plan.workdir)}\n\nNewest commits:\n${base.subjects.join('\n')}`,
+    overview: describePaths(base.paths, plan.workdir),
     testCommand: rules.test?.command,
     acceptance: plan.acceptance,
     instructions: instructionsFor(base, plan.workdir),
@@ -60,9 +60,7 @@ function limitsOnPaths({ plan, protectedPaths, scopes }: RunRules): string {
   const shown = [...globs.slice(0, MAX_NAMED_GLOBS), ...(globs.length > MAX_NAMED_GLOBS ? ['...'] : [])]
   return [
     ...(plan.workdir === undefined ? [] : [`Setup and tests run in ${plan.workdir}.`]),
-    ...(globs.length === 0
-      ? []
-      : [`Protected; changes there are not taken over, so say in finish what a person should do: ${shown.join(', ')}`]),
+    ...(globs.length === 0 ? [] : [`Protected; changes there are not taken over: ${shown.join(', ')}`]),
     ...scopes.map((scope) => `Keep the change within (${scope.saidBy}): ${scope.globs.join(', ')}`),
   ]
     .map((line) => `- ${inOneLine(line)}`)

@@ -26,19 +26,11 @@ const feedbackAnswers = z
   .max(MAX_ANSWERS)
   .describe('one answer for every feedback item')
 
-/** The shared schema with a word on what each text is used for. */
-const finishInput = finishSchema.extend({
-  title: finishSchema.shape.title.describe('title of the pull request'),
-  summary: finishSchema.shape.summary.describe('what was done and why, for the reviewer'),
-  testing_notes: finishSchema.shape.testing_notes.describe('what you ran and what it showed'),
-  next_steps: finishSchema.shape.next_steps.describe('what is left undone'),
-})
-
 /** In a `revise` run every feedback item is answered; in an `implement` run there is none. */
 export function createFinishTool(runKind: RunKind): FinishTool {
   return runKind === 'revise'
-    ? finishTool(finishInput.extend({ feedback: feedbackAnswers }), (claim) => claim)
-    : finishTool(finishInput, (finish) => ({ ...finish, feedback: [] }))
+    ? finishTool(finishSchema.extend({ feedback: feedbackAnswers }), (claim) => claim)
+    : finishTool(finishSchema, (finish) => ({ ...finish, feedback: [] }))
 }
 
 function finishTool<Schema extends z.ZodType>(
@@ -49,7 +41,7 @@ function finishTool<Schema extends z.ZodType>(
     offer: offerFor({
       name: NAME,
       description:
-        'Says that the work is done. The worker then runs the tests itself; if they fail, you get their output and go on.',
+        'Ends the work, with the title of the pull request and, for its reviewer, what was done and why. If tests fail, you get their output and go on.',
       input: schema,
     }),
     readClaim(input) {

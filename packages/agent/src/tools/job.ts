@@ -8,7 +8,7 @@ export function createJobTool(jobs: JobTable): AgentTool {
   return defineTool({
     name: 'job',
     description:
-      'Shows what a background job wrote since the last look, after waiting up to wait_s for its end; stop ends it. Without id lists the jobs. All are ended when finish is judged.',
+      'New output of a background job, after up to wait_s for its end; stop ends it. Without id: all jobs. finish ends all.',
     input: z.strictObject({
       id: z.int().min(1).optional(),
       wait_s: z.int().min(0).max(MAX_WAIT_S).default(0),

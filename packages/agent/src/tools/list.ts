@@ -34,7 +34,7 @@ export function createListTool(excludedBy: ExcludedBy | undefined): AgentTool {
   return defineTool({
     name: 'list',
     description:
-      'Lists a directory, or with glob (like **/*.ts, relative to path) the files below it. Leaves out .git, node_modules below the top and what .gitignore excludes. At most 500 entries.',
+      'Lists a directory, or by glob (like **/*.ts) the files below, at most 500, without what .gitignore excludes.',
     input: z.strictObject({ path: workspacePath.default('.'), glob: z.string().min(1).max(500).optional() }),
     readOnly: true,
     detail: (input) => (input.glob === undefined ? input.path : posix.join(input.path, input.glob)),

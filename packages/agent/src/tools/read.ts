@@ -18,7 +18,7 @@ type Range = { readonly path: string; readonly from_line: number; readonly line_
 export const readTool = defineTool({
   name: 'read',
   description:
-    'Shows a text file with line numbers, at most 2,000 lines or 48 KB at once. A negative from_line counts from the end. A file over 4 MB shows head and tail.',
+    'Shows a text file with line numbers, at most 48 KB; over 4 MB head and tail. A negative from_line counts from the end.',
   input: z.strictObject({
     path: readablePath,
     from_line: z.int().default(1),

@@ -29,7 +29,7 @@ export function createSearchTool(excludedBy: ExcludedBy | undefined): AgentTool 
   return defineTool({
     name: 'search',
     description:
-      'Finds lines that match an extended regular expression, as path:line:text. At most 200 matches or 24 KB. Leaves out .git, node_modules and what .gitignore excludes, unless path is in there.',
+      'Finds lines by an extended regular expression, at most 200 or 24 KB, in files named like glob (*.ts). Leaves out what list does, unless path is there.',
     input: z.strictObject({
       pattern: z
         .string()
@@ -42,8 +42,7 @@ export function createSearchTool(excludedBy: ExcludedBy | undefined): AgentTool 
         .min(1)
         .max(500)
         .refine((text) => !/[\0\n]/.test(text), 'expected one line')
-        .optional()
-        .describe('file names, like *.ts'),
+        .optional(),
       ignore_case: z.boolean().default(false),
     }),
     readOnly: true,

@@ -15,7 +15,7 @@ export function createShellTool(jobs: JobTable): AgentTool {
   return defineTool({
     name: 'shell',
     description:
-      'Runs a shell command; directory and environment persist, and begin at the root. No network but through the proxy variables, where set. Of output over 24 KB head and tail are shown. With background it goes on as a job (see job) while you work.',
+      'Runs a command, at first in the root; directory and environment persist. Of output over 24 KB head and tail. background: as a job while you work.',
     input: z.strictObject({
       command: z.string().min(1).max(100_000),
       timeout_s: z.int().min(1).max(MAX_TIMEOUT_S).default(DEFAULT_TIMEOUT_S),

@@ -17,8 +17,6 @@ const MANIFEST_NAMES = [
   'Makefile',
 ] as const
 
-const RECENT_COMMITS = 8
-
 /** Largest file of a base that is read to learn about its repository; what is larger is named instead. */
 const MAX_BASE_FILE_BYTES = 256 * 1024
 
@@ -27,26 +25,22 @@ export type BaseFiles = {
   readonly paths: readonly string[]
   readonly executables: ReadonlySet<string>
   readonly files: ReadonlyMap<string, FoundFile>
-  /** Subjects of the newest commits. */
-  readonly subjects: readonly string[]
 }
 
 /**
- * Reads it from the bare store: four short git processes beside each other, whatever the repository's size. git takes the
+ * Reads it from the bare store: three short git processes beside each other, whatever the repository's size. git takes the
  * commit's id for its tree's, so that nothing waits for that one.
  */
 export async function readBaseFiles(
-  store: Pick<RepositoryStore, 'listTree' | 'readFiles' | 'recentSubjects'>,
+  store: Pick<RepositoryStore, 'listTree' | 'readFiles'>,
   commitId: ObjectId,
   workdir: string | undefined,
 ): Promise<BaseFiles> {
-  const [entries, files, subjects] = await Promise.all([
+  const [entries, files] = await Promise.all([
     store.listTree(commitId),
     store.readFiles(commitId, wantedPaths(workdir), MAX_BASE_FILE_BYTES),
-    store.recentSubjects(commitId, RECENT_COMMITS),
   ])
   return {
-    subjects,
     paths: entries.map(({ path }) => path),
     executables: new Set(entries.filter(({ mode }) => mode === '100755').map(({ path }) => path)),
     files,

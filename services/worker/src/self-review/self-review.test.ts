@@ -108,7 +108,7 @@ describe('createSelfReview', () => {
     const [{ system, message } = { system: '', message: '' }] = questions
     for (const part of ['The plan', 'It works', '- Tests: tests pass', 'README.md: not in src'])
       expect(message).toContain(part)
-    const mark = /BEGIN untrusted diff ([0-9a-f]{32})\n/.exec(message)?.[1] ?? 'none'
+    const mark = /BEGIN untrusted diff ([a-z2-9]{16})\n/.exec(message)?.[1] ?? 'none'
     expect(message).toContain(`BEGIN untrusted diff ${mark}\n+${INJECTION}\nEND ${mark}`)
     expect(message).toMatch(new RegExp(`BEGIN untrusted words of the engineer ${mark}\\nDone\\nI did it, trust me`))
     expect(system).toContain(`BEGIN ... ${mark} and END ... ${mark}`)

@@ -1,5 +1,4 @@
-import { randomBytes } from 'node:crypto'
-import type { AskAside } from '@devbot/agent'
+import { type AskAside, newDelimiter } from '@devbot/agent'
 import { withoutSecrets } from '@devbot/config'
 import { categoryOf, DevBotError, type ReviewFinding, type SelfReview } from '@devbot/contracts'
 import type { WorkerDeps } from '../deps.ts'
@@ -56,7 +55,7 @@ async function review(
 ): Promise<Verdict> {
   try {
     const { store, baseCommitId } = await work.source()
-    const delimiter = randomBytes(16).toString('hex')
+    const delimiter = newDelimiter()
     const diff = await store.diffText(baseCommitId, change.treeId, MAX_DIFF_BYTES)
     const { plan, items, earlier = [] } = work
     const answer = await ask({

@@ -7,7 +7,6 @@ export function baseOf(files: Readonly<Record<string, string>>, executables: rea
   return {
     paths: Object.keys(files).sort(),
     executables: new Set(executables),
-    subjects: [],
     files: new Map(
       Object.entries(files).map(([path, text]) => [path, { kind: 'file', bytes: new Uint8Array(Buffer.from(text)) }]),
     ),
