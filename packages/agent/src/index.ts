@@ -7,6 +7,7 @@ export { type AnthropicModelOptions, createAnthropicModel } from './model/create
 export { parseCustomHeaders } from './model/custom-headers.ts'
 export { type Effort, factsOf } from './model/model-facts.ts'
 export { createProxiedFetch, type ProxySettings } from './model/proxied-fetch.ts'
+export type { PauseElsewhere } from './model/shared-pause.ts'
 export type { ModelClient, ModelReply, ModelRequest } from './model-client.ts'
 export { parsePrices } from './parse-prices.ts'
 export * from './ports.ts'

@@ -1,4 +1,5 @@
 import type { WorkerDeps } from './deps.ts'
+import { repeat } from './repeat.ts'
 
 const RETIRE_PERIOD_MS = 60_000
 /** Longest the start waits for the first look, and a stop for the running one: an engine that hangs holds up neither. */
@@ -52,37 +53,6 @@ async function reap({ sandboxes, log }: Pick<WorkerDeps, 'sandboxes' | 'log'>): 
 async function retire({ ledger, log, now }: Pick<WorkerDeps, 'ledger' | 'log' | 'now'>, retentionDays: number) {
   const retired = await ledger.retire(now() - retentionDays * DAY_MS)
   if (retired > 0) log.info({ retired }, 'shrank tasks that ended long ago')
-}
-
-/** Does `work` now and then every `periodMs`, never twice at once. What it throws is told, the same thing once in a row. */
-function repeat(work: () => Promise<void>, periodMs: number, onError: (error: unknown) => void) {
-  let running: Promise<void> | undefined
-  let told: string | undefined
-  const once = async () => {
-    try {
-      await work()
-      told = undefined
-    } catch (error) {
-      const message = String(error)
-      if (message !== told) onError(error)
-      told = message
-    } finally {
-      running = undefined
-    }
-  }
-  const start = () => {
-    running ??= once()
-    return running
-  }
-  const first = start()
-  const timer = setInterval(start, periodMs)
-  return {
-    first,
-    close: async () => {
-      clearInterval(timer)
-      await running
-    },
-  }
 }
 
 async function atMost(patienceMs: number, awaited: Promise<unknown>): Promise<void> {

@@ -9,7 +9,7 @@ import { parseCustomHeaders } from './custom-headers.ts'
 import { type Effort, factsOf } from './model-facts.ts'
 import { requestBody } from './request-body.ts'
 import { DEFAULT_RETRY, type RetryPolicy, retryDelayMs } from './retry-delay.ts'
-import { cancelled, createSharedPause, pauseFor, type SharedPause } from './shared-pause.ts'
+import { cancelled, createSharedPause, type PauseElsewhere, pauseFor, type SharedPause } from './shared-pause.ts'
 import { translateModelError } from './translate-error.ts'
 import { createWatchedFetch } from './watched-fetch.ts'
 
@@ -35,6 +35,8 @@ export type AnthropicModelOptions = {
   /** How long the endpoint may stay silent, pings counted as a sign of life. Default 120,000. */
   readonly idleTimeoutMs?: number | undefined
   readonly retry?: Partial<RetryPolicy> | undefined
+  /** Shares with other processes what is learnt of the endpoint's limits; kept to this one when absent. */
+  readonly pauseElsewhere?: PauseElsewhere | undefined
   /** A number in 0..1 that spreads the waits; `Math.random` by default. */
   readonly random?: (() => number) | undefined
 }
@@ -54,7 +56,7 @@ const DEFAULT_IDLE_TIMEOUT_MS = 120_000
 export function createAnthropicModel(options: AnthropicModelOptions): ModelClient {
   const policy = { ...DEFAULT_RETRY, ...options.retry }
   const random = options.random ?? Math.random
-  const pause = createSharedPause(random)
+  const pause = createSharedPause(random, options.pauseElsewhere)
 
   return {
     model: options.model,

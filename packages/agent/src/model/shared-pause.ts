@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { DevBotError, type ErrorCode } from '@devbot/contracts'
+import { DevBotError, type ErrorCode, isErrorCode } from '@devbot/contracts'
 
 /** Trouble of the endpoint as a whole: what one run learns of it holds for all. */
 const CONCERNS_ALL: ReadonlySet<ErrorCode> = new Set(['model-rate-limited', 'model-overloaded'])
@@ -23,19 +23,40 @@ export type SharedPause = {
   }) => Promise<void>
 }
 
+/** How other processes hear of a pause, and this one of theirs. Neither may take time: both are on the way of every call. */
+export type PauseElsewhere = {
+  /** What is known of it here, by `Date.now`; `reason` is a code. */
+  readonly heard: () => { readonly untilMs: number; readonly reason: string } | undefined
+  readonly tell: (untilMs: number, code: ErrorCode) => void
+}
+
 /**
  * A pause of one endpoint and model, shared by all runs that use it: they wait for its end instead of each finding out
  * for itself. They start again spread over a short while, not all at once.
  */
-export function createSharedPause(random: () => number): SharedPause {
+export function createSharedPause(random: () => number, elsewhere?: PauseElsewhere): SharedPause {
   let pause: { readonly untilMs: number; readonly code: ErrorCode } | undefined
-  const remainingMs = () => (pause === undefined ? 0 : Math.ceil(pause.untilMs - performance.now()))
+  const hear = () => {
+    const heard = elsewhere?.heard()
+    if (heard === undefined) return
+    const { reason } = heard
+    const untilMs = performance.now() + Math.min(heard.untilMs - Date.now(), MAX_PAUSE_MS)
+    const code = isErrorCode(reason) && CONCERNS_ALL.has(reason) ? reason : 'model-rate-limited'
+    if (pause === undefined || untilMs > pause.untilMs + LEAST_PAUSE_MS) pause = { untilMs, code }
+  }
+  const remainingMs = () => {
+    hear()
+    return pause === undefined ? 0 : Math.ceil(pause.untilMs - performance.now())
+  }
 
   return {
     learn(error, waitMs) {
       if (!CONCERNS_ALL.has(error.code)) return
-      const untilMs = performance.now() + Math.min(waitMs, MAX_PAUSE_MS)
-      if (pause === undefined || untilMs > pause.untilMs) pause = { untilMs, code: error.code }
+      const pauseMs = Math.min(waitMs, MAX_PAUSE_MS)
+      const untilMs = performance.now() + pauseMs
+      if (pause !== undefined && untilMs <= pause.untilMs) return
+      pause = { untilMs, code: error.code }
+      if (pauseMs >= LEAST_PAUSE_MS) elsewhere?.tell(Date.now() + pauseMs, error.code)
     },
     async wait({ maxWaitMs, spreadMs, signal, onWait }) {
       let waitedMs = 0

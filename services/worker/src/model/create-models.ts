@@ -8,9 +8,11 @@ import {
   hasKnownPrice,
   type ModelClient,
   type ModelSwitch,
+  type PauseElsewhere,
   parseCustomHeaders,
 } from '@devbot/agent'
 import { Secret } from '@devbot/config'
+import type { KnownWaits } from '../watch-waits.ts'
 import type { ModelSettings } from './model-variables.ts'
 
 /** The model of a run. `onSwitch` is told when the operator's second model takes over for the rest of it. */
@@ -18,13 +20,14 @@ export type ModelFor = (model: string, onSwitch: (change: ModelSwitch) => void) 
 
 /**
  * One client per model, made when first asked for: all runs of this process share it, and with it what one of them
- * learns of the endpoint's limits.
+ * learns of the endpoint's limits. Through `waits` all workers share that, and the next start does.
  */
-export function createModels(settings: ModelSettings): ModelFor {
+export function createModels(settings: ModelSettings, waits?: Pick<KnownWaits, 'until' | 'extend'>): ModelFor {
   const options = clientOptions(settings)
   const clients = new Map<string, ModelClient>()
   const clientFor = (model: string) => {
-    const client = clients.get(model) ?? createAnthropicModel({ ...options, model })
+    const client =
+      clients.get(model) ?? createAnthropicModel({ ...options, model, pauseElsewhere: waits && pauseOf(model, waits) })
     clients.set(model, client)
     return client
   }
@@ -33,6 +36,12 @@ export function createModels(settings: ModelSettings): ModelFor {
     fallbackModel === undefined || fallbackModel === model
       ? clientFor(model)
       : createFallbackModel(clientFor(model), clientFor(fallbackModel), onSwitch)
+}
+
+/** Limits are per model. */
+function pauseOf(model: string, waits: Pick<KnownWaits, 'until' | 'extend'>): PauseElsewhere {
+  const name = `model:${model}`.slice(0, 200)
+  return { heard: () => waits.until(name), tell: (untilMs, code) => waits.extend(name, untilMs, code) }
 }
 
 function clientOptions(settings: ModelSettings): Omit<AnthropicModelOptions, 'model'> {
