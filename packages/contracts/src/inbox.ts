@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import { feedbackItemSchema } from './feedback.ts'
+import { type FeedbackItem, feedbackItemSchema } from './feedback.ts'
 import { planHashSchema } from './ids.ts'
-import { taskCommandSchema } from './task-command.ts'
+import { commandIn, taskCommandSchema } from './task-command.ts'
 
 /** Who asked, for people to read: a login, or who sat at the command line. */
 const whoSchema = z.string().min(1).max(100)
@@ -35,3 +35,10 @@ export const inboxItemSchema = z.discriminatedUnion('kind', [
   }),
 ])
 export type InboxItem = z.infer<typeof inboxItemSchema>
+
+/** What somebody wrote on a pull request as it goes into the inbox: a command, where it is one, else feedback. */
+export function inboxItemFor(item: FeedbackItem): Extract<InboxItem, { kind: 'feedback' | 'comment-command' }> {
+  const command = item.kind === 'conversation-comment' ? commandIn(item.body) : undefined
+  if (command === undefined) return { kind: 'feedback', id: item.id, item }
+  return { kind: 'comment-command', id: `command-${item.id}`, command, item }
+}

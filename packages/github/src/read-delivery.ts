@@ -1,4 +1,10 @@
-import { branchNameProblem, type FeedbackItem, type InboxItem, type RepositoryName } from '@devbot/contracts'
+import {
+  branchNameProblem,
+  type FeedbackItem,
+  type InboxItem,
+  inboxItemFor,
+  type RepositoryName,
+} from '@devbot/contracts'
 import type { z } from 'zod'
 import {
   conversationDeliverySchema,
@@ -134,7 +140,7 @@ function fromFeedback(item: FeedbackItem | undefined, rules: Rules): InboxItem |
   if (item === undefined) return 'the review is not submitted'
   if (item.authorKind === 'bot') return 'written by a bot'
   if (item.author.toLowerCase() === rules.ownLogin?.toLowerCase()) return 'written by ourselves'
-  return { kind: 'feedback', id: item.id, item }
+  return inboxItemFor(item)
 }
 
 /** The times in the ids are the payload's own: the same fact carries the same time whenever it is delivered again. */

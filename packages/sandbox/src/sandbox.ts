@@ -53,6 +53,8 @@ export interface SandboxDriver {
   create(spec: SandboxSpec, signal?: AbortSignal): Promise<Sandbox>
   /** Removes what dead owners of this instance left. Returns how many sandboxes it removed. */
   reap(): Promise<number>
+  /** How many sandboxes of this instance there are, whoever made them; what is left of one counts as one. */
+  count(): Promise<number>
 }
 
 /** One line of a workspace listing. */

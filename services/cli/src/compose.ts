@@ -8,7 +8,18 @@ import { composeSettings, root } from './config.ts'
 const run = promisify(execFile)
 
 /** Commands that ask the ledger or look at the whole: what they need stands in the compose project's volumes. */
-const COMPOSE_COMMANDS = new Set(['tasks', 'show', 'logs', 'start', 'cancel', 'retry', 'doctor'])
+const COMPOSE_COMMANDS = new Set([
+  'tasks',
+  'show',
+  'logs',
+  'start',
+  'cancel',
+  'retry',
+  'pause',
+  'resume',
+  'stop',
+  'doctor',
+])
 /** A Docker client that says nothing for this long is treated as absent. */
 const ASK_TIMEOUT_MS = 5_000
 

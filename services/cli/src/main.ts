@@ -2,8 +2,10 @@ import { categoryOf, DevBotError } from '@devbot/contracts'
 import { Command } from 'commander'
 import { doctor } from './commands/doctor/doctor.ts'
 import { explainCode, listCodes } from './commands/explain.ts'
+import { pauseAll, resumeAll, stopAll } from './commands/pause-commands.ts'
 import { submitPlan, validatePlan } from './commands/plan-commands.ts'
 import { runServiceProcess } from './commands/service-commands.ts'
+import { cancelTask, pauseTask, resumeTask, retryTask } from './commands/steering-commands.ts'
 import { listTasks, showLogs, showTask, startTasks } from './commands/task-commands.ts'
 import { runInCompose } from './compose.ts'
 import { readEnvFile } from './config.ts'
@@ -37,11 +39,38 @@ command('logs <task>', 'what happened to a task')
 command('start [task]', 'let a held task go on')
   .option('--all', 'all held tasks')
   .action(
-    answer((task: string | undefined, options: { all?: true }) => startTasks(output(), wantedTask(task, options))),
+    answer((task: string | undefined, options: { all?: true }) =>
+      startTasks(output(), wantedTask(task, options, 'for every held task')),
+    ),
   )
 command('explain [code]', 'what an error code means, and what to do about it').action(
   answer(async (code: string | undefined) => (code === undefined ? listCodes(output()) : explainCode(output(), code))),
 )
+command('cancel <task>', 'stop a task for good, whatever it is doing').action(
+  answer((task: string) => cancelTask(output(), task)),
+)
+command('retry <task>', 'take up a task again that was given up, cancelled or is held').action(
+  answer((task: string) => retryTask(output(), task)),
+)
+command('pause [task]', 'stop a task until it is resumed')
+  .option('--all', 'everything, until resume --all')
+  .action(
+    answer((task: string | undefined, options: { all?: true }) => {
+      const wanted = wantedTask(task, options, 'for everything')
+      return wanted === undefined ? pauseAll(output()) : pauseTask(output(), wanted)
+    }),
+  )
+command('resume [task]', 'let a paused task go on where it was')
+  .option('--all', 'everything, after pause --all or stop --all')
+  .action(
+    answer((task: string | undefined, options: { all?: true }) => {
+      const wanted = wantedTask(task, options, 'for everything')
+      return wanted === undefined ? resumeAll(output()) : resumeTask(output(), wanted)
+    }),
+  )
+command('stop', 'pause everything, and prove within 15 s that nothing is under way any more')
+  .requiredOption('--all', 'everything (to stop one task: cancel or pause)')
+  .action(answer(() => stopAll(output())))
 command('doctor', 'look at everything DevBot needs, and say how to mend what is missing or weak')
   .option('--show-secret', 'show the webhook secret also where the answer does not go to a terminal')
   .action(
@@ -101,12 +130,20 @@ function answer<Args extends unknown[]>(work: (...args: Args) => Promise<number>
   }
 }
 
-function wantedTask(task: string | undefined, { all }: { readonly all?: true }): string | undefined {
+/** The task that is meant; undefined for all. */
+function wantedTask(task: string | undefined, { all }: { readonly all?: true }, meaning: string): string | undefined {
+  if (task !== undefined && all === true) {
+    throw new DevBotError({
+      category: 'invalid-input',
+      code: 'task-missing',
+      message: 'expected either a task id or --all, got both',
+    })
+  }
   if (task === undefined && all !== true) {
     throw new DevBotError({
       category: 'invalid-input',
       code: 'task-missing',
-      message: 'expected a task id, or --all for every held task',
+      message: `expected a task id, or --all ${meaning}`,
     })
   }
   return task

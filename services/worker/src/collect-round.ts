@@ -1,7 +1,15 @@
-import type { FeedbackRow } from '@devbot/contracts'
+import { type FeedbackRow, inboxItemFor } from '@devbot/contracts'
 import type { Permission } from '@devbot/github'
 import type { WorkerDeps } from './deps.ts'
-import { authorsToAsk, feedbackRowFor, judgeFeedback, undelivered, withoutOwn } from './feedback-rows.ts'
+import {
+  answeredIn,
+  answeredRow,
+  authorsToAsk,
+  feedbackRowFor,
+  judgeFeedback,
+  undelivered,
+  withoutOwn,
+} from './feedback-rows.ts'
 import type { OwnedTask } from './own-task.ts'
 
 /** Items one round takes; the rest waits for the next, so that a flood of comments cannot fill a prompt. */
@@ -12,13 +20,14 @@ const ROWS_PER_WRITE = 20
 /**
  * Everything people asked for on the pull request and nobody worked off yet, as GitHub lists it now together with what
  * webhooks brought; each author's permission is asked now. What is dropped keeps its place and reason in the ledger,
- * but not its text: nobody who may not steer can fill the ledger.
+ * but not its text: nobody who may not steer can fill the ledger. Commands that no webhook brought go into the inbox, to be
+ * taken in before a round begins.
  */
 export async function collectRound(
   deps: WorkerDeps,
   owned: OwnedTask,
   pullNumber: number,
-): Promise<readonly FeedbackRow[]> {
+): Promise<readonly FeedbackRow[] | 'commands-came'> {
   const { task } = owned
   const [listed, ownLogin, details] = await Promise.all([
     deps.github.listFeedback(task.repository, pullNumber),
@@ -27,14 +36,63 @@ export async function collectRound(
   ])
   const rows = details?.feedback ?? []
   const known = new Set(rows.map((row) => row.item.id))
-  const fresh = withoutOwn(listed, ownLogin)
+  const unknown = withoutOwn(listed, ownLogin)
     .filter(({ id }) => !known.has(id))
     .map(feedbackRowFor)
-  const candidates = [...rows.filter(undelivered), ...fresh]
+  const answered = answeredIn(listed, ownLogin)
+  const isAnswered = ({ item }: FeedbackRow) => answered.has(item.id)
+  await rememberAnswered(deps, owned, unknown.filter(isAnswered), rows.filter(undelivered).filter(isAnswered))
+  const fresh = unknown.filter((row) => !isAnswered(row))
+  const waiting = [...rows.filter(undelivered).filter((row) => !isAnswered(row)), ...fresh]
+  if (await bringCommands(deps, owned, waiting)) return 'commands-came'
+  const candidates = waiting.filter(({ item }) => inboxItemFor(item).kind === 'feedback')
   const permissions = await askPermissions(deps, owned, authorsToAsk(candidates, ownLogin))
   const { round, dropped } = judgeFeedback(candidates, { ownLogin, permissions })
-  await remember(deps, owned, fresh, dropped)
+  await remember(
+    deps,
+    owned,
+    fresh.filter((row) => candidates.includes(row)),
+    dropped,
+  )
   return round.slice(0, MAX_ROUND_ITEMS)
+}
+
+/**
+ * What a reply of ours on GitHub answers is not worked off again: the ledger that knew of it may be lost, or the answer of
+ * the request that posted it.
+ */
+async function rememberAnswered(
+  deps: WorkerDeps,
+  { ownership }: OwnedTask,
+  fresh: readonly FeedbackRow[],
+  known: readonly FeedbackRow[],
+): Promise<void> {
+  await addInParts(deps, ownership, fresh.map(answeredRow))
+  if (known.length > 0) await deps.ledger.updateFeedback(ownership, known.map(answeredRow))
+}
+
+async function addInParts(
+  { ledger }: Pick<WorkerDeps, 'ledger'>,
+  ownership: OwnedTask['ownership'],
+  rows: readonly FeedbackRow[],
+): Promise<void> {
+  for (let start = 0; start < rows.length; start += ROWS_PER_WRITE) {
+    await ledger.addFeedback(ownership, rows.slice(start, start + ROWS_PER_WRITE))
+  }
+}
+
+/** Whether any is new: what a webhook brought, too, is there once. */
+async function bringCommands(
+  deps: Pick<WorkerDeps, 'ledger'>,
+  { task }: OwnedTask,
+  rows: readonly FeedbackRow[],
+): Promise<boolean> {
+  let cameNew = false
+  for (const item of rows.map((row) => inboxItemFor(row.item))) {
+    if (item.kind === 'feedback') continue
+    if ((await deps.ledger.addToInbox(task.id, item)) === 'added') cameNew = true
+  }
+  return cameNew
 }
 
 async function askPermissions(
@@ -55,9 +113,7 @@ async function remember(
 ): Promise<void> {
   const droppedById = new Map(dropped.map((row) => [row.item.id, row]))
   const added = fresh.map((row) => droppedById.get(row.item.id) ?? row)
-  for (let start = 0; start < added.length; start += ROWS_PER_WRITE) {
-    await deps.ledger.addFeedback(owned.ownership, added.slice(start, start + ROWS_PER_WRITE))
-  }
+  await addInParts(deps, owned.ownership, added)
   const freshIds = new Set(fresh.map((row) => row.item.id))
   await deps.ledger.updateFeedback(
     owned.ownership,

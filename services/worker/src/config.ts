@@ -92,6 +92,8 @@ const table = {
   githubApiUrl: variable('GITHUB_API_URL', httpUrl, 'https://api.github.com'),
   githubServerUrl: variable('GITHUB_SERVER_URL', httpUrl, 'https://github.com'),
   reconcileSeconds: integerVariable('RECONCILE_SECONDS', { min: 1, max: 86_400, default: 120 }),
+  /** Longer than a request to GitHub may take (30 s), so that one that is still under way is counted, too. */
+  listingLagSeconds: integerVariable('GITHUB_LISTING_LAG_SECONDS', { min: 0, max: 600, default: 35 }),
   /** Shorter, a worker that is only slow loses its tasks to another; longer, those of a dead one lie still. */
   leaseSeconds: integerVariable('LEASE_SECONDS', { min: 5, max: 600, default: 20 }),
   concurrency: integerVariable('WORKER_CONCURRENCY', { min: 1, max: 64, default: 2 }),

@@ -1,4 +1,4 @@
-import type { FeedbackItem, FeedbackRow } from '@devbot/contracts'
+import { type FeedbackItem, type FeedbackRow, repliesIn } from '@devbot/contracts'
 import type { Permission } from '@devbot/github'
 
 /** A new row: nobody has judged the item yet. */
@@ -9,6 +9,16 @@ export function feedbackRowFor(item: FeedbackItem): FeedbackRow {
 /** Our own replies come back as comments and reviews; they are no feedback, and nobody needs to read that they were dropped. */
 export function withoutOwn(items: readonly FeedbackItem[], ownLogin: string): readonly FeedbackItem[] {
   return items.filter(({ author }) => !sameLogin(author, ownLogin))
+}
+
+/** Items that a comment of our own says it answers: so they are known as answered when the ledger is not. */
+export function answeredIn(items: readonly FeedbackItem[], ownLogin: string): ReadonlySet<string> {
+  return new Set(items.filter(({ author }) => sameLogin(author, ownLogin)).flatMap(({ body }) => repliesIn(body)))
+}
+
+/** The row of an item that was answered already; `reply` stands on GitHub. */
+export function answeredRow(row: FeedbackRow): FeedbackRow {
+  return { ...row, state: 'answered', replyPosted: true }
 }
 
 export type FeedbackJudgement = {
@@ -30,18 +40,18 @@ export function judgeFeedback(
   facts: { readonly ownLogin: string; readonly permissions: ReadonlyMap<string, Permission> },
 ): FeedbackJudgement {
   const round: FeedbackRow[] = []
-  const dropped: FeedbackRow[] = []
+  const notTaken: FeedbackRow[] = []
   const reviewsWithComments = new Set(
     open.flatMap((row) =>
       row.item.kind === 'inline-comment' && row.item.reviewId !== undefined ? [row.item.reviewId] : [],
     ),
   )
   for (const row of [...open].sort(byTime)) {
-    const reason = distrustReason(row.item, facts) ?? idleReason(row.item, reviewsWithComments, facts.ownLogin)
+    const reason = whyNotSteering(row.item, facts) ?? idleReason(row.item, reviewsWithComments, facts.ownLogin)
     if (reason === undefined) round.push(row)
-    else dropped.push({ ...row, item: withoutText(row.item), state: 'dropped', reason })
+    else notTaken.push({ ...row, ...dropped(row.item, reason) })
   }
-  return { round, dropped }
+  return { round, dropped: notTaken }
 }
 
 /** Whether a row still has to be worked off: nobody judged it, or its answer never reached GitHub. */
@@ -52,13 +62,18 @@ export function undelivered(row: FeedbackRow): boolean {
 /** Why our own words, which come back by webhook, are dropped. */
 export const OWN_TEXT = "DevBot's own text"
 
+/** What is kept of an item that is not used: its place and the reason, not its text. */
+export function dropped(item: FeedbackItem, reason: string): FeedbackRow {
+  return { item: withoutText(item), state: 'dropped', reason }
+}
+
 function withoutText(item: FeedbackItem): FeedbackItem {
   const { hunk: _hunk, ...rest } = item
   return { ...rest, body: '' }
 }
 
 /** Authors whose permission has to be asked before `judgeFeedback`. */
-export function authorsToAsk(open: readonly FeedbackRow[], ownLogin: string): readonly string[] {
+export function authorsToAsk(open: readonly Pick<FeedbackRow, 'item'>[], ownLogin: string): readonly string[] {
   return [
     ...new Set(
       open
@@ -68,7 +83,8 @@ export function authorsToAsk(open: readonly FeedbackRow[], ownLogin: string): re
   ]
 }
 
-function distrustReason(
+/** Why an item's author may not steer; undefined when they may. Only people with write permission do. */
+export function whyNotSteering(
   item: FeedbackItem,
   facts: { readonly ownLogin: string; readonly permissions: ReadonlyMap<string, Permission> },
 ): string | undefined {

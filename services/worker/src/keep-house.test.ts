@@ -29,6 +29,7 @@ function makeHouse() {
       return { environmentId: 'image' }
     },
     create: () => Promise.reject(new Error('not asked for')),
+    count: async () => 0,
     reap: async () => {
       done.reap += 1
       await engine.reap()

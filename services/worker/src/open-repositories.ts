@@ -46,10 +46,11 @@ export function openRepositories(options: {
     return opening
   }
   return {
-    open: async (name) => {
+    open: async (name, signal) => {
       assertAllowed(name, allowed)
       const repository = await factsOf(name)
-      return { facts: repository, store: await storeOf(repository) }
+      const store = await storeOf(repository)
+      return { facts: repository, store: signal === undefined ? store : store.until(signal) }
     },
   }
 }

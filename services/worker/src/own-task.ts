@@ -9,18 +9,25 @@ import {
 } from '@devbot/contracts'
 import type { Ownership } from '@devbot/queue'
 import type { WorkerDeps } from './deps.ts'
+import { hearCommands } from './hear-commands.ts'
 
 /** Before the end of the lease, when the owner stops by itself: somebody else may take the task at that moment. */
 const LEASE_MARGIN_MS = 2_000
 /** How often the lease is renewed and the inbox looked at: a cancel is heard within a second. */
 const HEARTBEAT_MS = 500
 
-/** Inbox kinds that may end the task: a run under way stops for them. */
-const STOPPING_KINDS: readonly InboxItem['kind'][] = ['plan-cancelled', 'pull-request']
+/** Inbox kinds that may end or hold the task: a run under way stops for them. */
+const STOPPING_KINDS: readonly InboxItem['kind'][] = [
+  'plan-cancelled',
+  'cancel-requested',
+  'pause-requested',
+  'pull-request',
+]
 
 /**
  * A task held by this worker. `task` is the newest record; every write goes through here and is refused once somebody
- * else owns the task. `signal` aborts when ownership is lost, the worker shuts down, or the task may have been ended.
+ * else owns the task. `signal` aborts when ownership is lost, the worker shuts down, everything is paused, or the task may have been
+ * ended or paused.
  */
 export type OwnedTask = {
   readonly ownership: Ownership
@@ -46,17 +53,18 @@ export type OwnedTask = {
 
 /** Takes the task, keeps the lease while `work` runs, and gives it back as `work` says. */
 export async function ownTask(
-  deps: Pick<WorkerDeps, 'ledger' | 'settings' | 'log'>,
+  deps: Pick<WorkerDeps, 'ledger' | 'github' | 'settings' | 'log' | 'activity'>,
   taskId: TaskId,
   shutdown: AbortSignal,
   work: (owned: OwnedTask) => Promise<{ readonly dueAtMs: number; readonly reason: string } | undefined>,
-): Promise<'done' | 'busy' | 'unknown'> {
+): Promise<'done' | 'busy' | 'paused' | 'unknown'> {
   const { ledger, settings, log } = deps
   const { leaseMs } = settings
   // Unique per execution: a job that runs twice in one process must not take the task from itself.
   const taken = await ledger.take(taskId, `${settings.owner}-${randomUUID().slice(0, 8)}`, leaseMs)
   if (taken.kind !== 'taken') return taken.kind
   const { ownership } = taken
+  using _underWay = deps.activity.taskBegan(taskId)
   const snapshot = await ledger.snapshot(taskId)
   if (snapshot === undefined) return 'unknown'
 
@@ -67,15 +75,22 @@ export async function ownTask(
   shutdown.addEventListener('abort', stopForShutdown)
   if (shutdown.aborted) stopForShutdown()
 
+  const stopToLook = () => stop.abort(stopReason('task-may-have-ended', 'the task may have ended'))
+  const commands = hearCommands(deps, () => task, stopToLook)
+
+  let isPaused = false
+  const stopForPause = () => stop.abort(stopReason('everything-paused', 'everything was paused'))
   let renewedAtMs = performance.now()
   const beat = async () => {
     const askedAtMs = performance.now()
     const heartbeat = await ledger.heartbeat(ownership, leaseMs)
     renewedAtMs = askedAtMs
     waiting = heartbeat.inboxKinds
+    isPaused = heartbeat.paused
     if (!heartbeat.held) stop.abort(stopReason('ownership-lost', 'another worker owns the task'))
-    else if (waiting.some((kind) => STOPPING_KINDS.includes(kind)))
-      stop.abort(stopReason('task-may-have-ended', 'the task may have ended'))
+    else if (waiting.some((kind) => STOPPING_KINDS.includes(kind))) stopToLook()
+    else if (isPaused) stopForPause()
+    if (waiting.includes('comment-command')) commands.mayHave(heartbeat.inboxCount)
   }
   const heart = keepBeating(beat, (error) => {
     log.warn({ taskId, error }, 'the lease could not be renewed; trying again')
@@ -100,6 +115,7 @@ export async function ownTask(
       record: (event, progress) => ledger.recordEvent(ownership, event, progress),
       mayAct: async () => {
         await beat()
+        if (waiting.includes('comment-command')) await commands.heard()
         if (stop.signal.aborted) throw stop.signal.reason
       },
       reload: async () => {
@@ -110,6 +126,7 @@ export async function ownTask(
         if (shutdown.aborted) return
         waiting = []
         stop = new AbortController()
+        if (isPaused) stopForPause()
       },
     })
     await heart.stop()
@@ -123,7 +140,7 @@ export async function ownTask(
 
 /** Why a run was stopped from outside; read by code, never by text. */
 export function stopReason(
-  code: 'worker-stopping' | 'ownership-lost' | 'task-may-have-ended',
+  code: 'worker-stopping' | 'everything-paused' | 'ownership-lost' | 'task-may-have-ended',
   message: string,
 ): DevBotError {
   return new DevBotError({ category: 'cancelled', code, message })

@@ -31,6 +31,7 @@ export async function reviewPullRequest(
     return 'go-on'
   }
   const round = await collectRound(deps, owned, task.pullRequest.number)
+  if (round === 'commands-came') return 'go-on'
   if (round.length > 0 || owned.task.planEdited) {
     if (owned.task.rounds >= deps.settings.maxRounds) {
       await owned.save(

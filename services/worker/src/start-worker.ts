@@ -5,6 +5,7 @@ import { taskIdSchema } from '@devbot/contracts'
 import { createGitHubClient } from '@devbot/github'
 import { connectLedger, createTaskQueue, startSweeper, startTaskWorker, type WorkerLedger } from '@devbot/queue'
 import type { SandboxDriver } from '@devbot/sandbox'
+import { countedModels, createActivity } from './activity.ts'
 import { advanceTask } from './advance-task.ts'
 import type { WorkerConfig } from './config.ts'
 import { createSandboxDriver } from './create-sandbox-driver.ts'
@@ -12,8 +13,10 @@ import type { WorkerDeps } from './deps.ts'
 import { keepHouse } from './keep-house.ts'
 import { createModels, modelWarnings, newest, secretsOfModel } from './model/create-models.ts'
 import { openRepositories } from './open-repositories.ts'
+import { reportActivity } from './report-activity.ts'
 import { createSetupCache } from './setup/setup-cache.ts'
 import { watchSandboxes } from './watch-sandboxes.ts'
+import { watchWaits } from './watch-waits.ts'
 
 /** How often the due set is looked at: the delay of everything that waits. */
 const SWEEP_MS = 500
@@ -35,7 +38,7 @@ export async function startWorker(
   const redis = { redisUrl: config.redisUrl.reveal(), instance: config.instance }
   const driver = createSandboxDriver(config, {
     directory: join(dataDirectory, 'sandboxes'),
-    isLive: (owner) => isLive(ledger, owner),
+    isLive: async (owner) => !reporter.nothingMayBeLeft() && (await isLive(ledger, owner)),
     onWarning: (message, error) => log.warn({ error }, message),
   })
   const ledger = await connectLedger({ ...redis, bodyDirectory: join(dataDirectory, 'bodies') })
@@ -46,6 +49,10 @@ export async function startWorker(
     auth: githubAuth(config),
     onWarning: (message) => log.warn(message),
   })
+  const waits = await watchWaits(ledger.waits, (error) =>
+    log.warn({ error }, 'the waits that workers share could not be read or told'),
+  )
+  const activity = createActivity()
   const deps: WorkerDeps = around({
     ledger,
     github,
@@ -59,7 +66,8 @@ export async function startWorker(
     }),
     sandboxes: watchSandboxes(driver),
     setupCache: setupCacheFor(config, driver, join(dataDirectory, 'setups'), log),
-    modelFor: createModels(config),
+    modelFor: countedModels(createModels(config, waits), activity),
+    activity,
     settings: settingsFor(config),
     secrets: [...modelSecrets, githubSecret, ...passwordOf(config.redisUrl)],
     log,
@@ -68,6 +76,7 @@ export async function startWorker(
   })
   const shutdown = new AbortController()
   const onError = (error: unknown) => log.error({ error }, 'a part of the worker reported an error')
+  const reporter = reportActivity({ sandboxes: deps.sandboxes, ledger }, activity, { id: deps.settings.owner, onError })
   const housekeeping = await keepHouse(deps, {
     retentionDays: config.retentionDays,
     // Nothing of a dead worker is free to go before its lease has ended.
@@ -103,7 +112,9 @@ export async function startWorker(
       shutdown.abort()
       await sweeper.close()
       await jobs.close()
+      await reporter.close()
       await housekeeping.close()
+      await waits.close()
       await ops.close()
       await queue.close()
       await ledger.close()
@@ -140,6 +151,7 @@ function settingsFor(config: WorkerConfig): WorkerDeps['settings'] {
     maxTokens: config.maxTokens,
     contextTokens: config.contextTokens,
     reconcileMs: config.reconcileSeconds * 1000,
+    listingLagMs: config.listingLagSeconds * 1000,
     leaseMs: config.leaseSeconds * 1000,
     sandboxLimits: {
       memoryBytes: config.sandboxMemoryBytes,

@@ -18,6 +18,7 @@ function driverWith(): SandboxDriver & { next: DevBotError | undefined } {
     prepare: () => driver.answer({ environmentId: 'image' }),
     create: () => Promise.reject(errorOf('sandbox', 'one sandbox could not be made')),
     reap: () => driver.answer(0),
+    count: () => driver.answer(0),
   }
   return driver
 }

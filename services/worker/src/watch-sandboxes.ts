@@ -42,6 +42,7 @@ export function watchSandboxes(driver: SandboxDriver): WatchedSandboxes {
     // Of the reaper's errors only the engine's are about making sandboxes; the ledger it asks has its own readiness.
     reap: () =>
       driver.reap().catch((error: unknown) => (categoryOf(error) === 'sandbox' ? noteProblem(error) : fail(error))),
+    count: driver.count,
     prepare: async (signal, images = {}) => {
       // What one repository asks for says nothing about the others.
       if (isOwn(images)) return driver.prepare(signal, images)

@@ -10,7 +10,7 @@ import { explainEnds } from './explain-ends.ts'
 import { createImages, type PullPolicy, type WantedImage } from './images.ts'
 import { inAnyCase, makePod, type Pod } from './pod.ts'
 import type { PodProfile, PodService, ServiceLimits } from './profile.ts'
-import { type PodOwner, reapPods } from './reap.ts'
+import { findPods, type PodOwner, reapPods } from './reap.ts'
 import { endedServices } from './side-services.ts'
 import { tellEndedServices } from './tell-ended-services.ts'
 import { type DiskWatch, watchDisk } from './watch-disk.ts'
@@ -140,6 +140,7 @@ export function createDockerDriver(options: DockerDriverOptions): SandboxDriver 
     },
 
     reap: () => reapPods({ client, instance, isLive, now, onWarning }),
+    count: async () => (await findPods(client)).filter((pod) => pod.instance === instance).length,
   }
 }
 

@@ -32,9 +32,7 @@ export type ReapOptions = {
 /** Removes pods that nobody owns any more. Returns how many; what could not be removed is told to `onWarning`. */
 export async function reapPods(options: ReapOptions): Promise<number> {
   const { client, instance, isLive, now, onWarning } = options
-  // Volumes first: one that is seen belongs to a pod whose containers are then seen as well, or never came.
-  const volumes = await client.listVolumes()
-  const pods = groupByPod(await client.listContainers(), volumes)
+  const pods = await findPods(client)
   let removed = 0
   for (const pod of pods) {
     try {
@@ -47,6 +45,13 @@ export async function reapPods(options: ReapOptions): Promise<number> {
     }
   }
   return removed
+}
+
+/** Every pod on the engine, of any instance. */
+export async function findPods(client: DockerClient): Promise<readonly FoundPod[]> {
+  // Volumes first: one that is seen belongs to a pod whose containers are then seen as well, or never came.
+  const volumes = await client.listVolumes()
+  return groupByPod(await client.listContainers(), volumes)
 }
 
 /** Pure: whether a pod stays, goes, or its owner has to be asked. */

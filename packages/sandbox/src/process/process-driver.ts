@@ -4,7 +4,7 @@ import { DevBotError } from '@devbot/contracts'
 import { createSandbox } from '../create-sandbox.ts'
 import type { SandboxDriver, SandboxImages } from '../sandbox.ts'
 import { createProcessEngine } from './process-engine.ts'
-import { instanceFolder, reapDeadSandboxes } from './reap.ts'
+import { countSandboxes, instanceFolder, reapDeadSandboxes } from './reap.ts'
 import { newSandboxId } from './sandbox-id.ts'
 
 export type ProcessDriverOptions = {
@@ -65,6 +65,7 @@ export function createProcessDriver(options: ProcessDriverOptions): SandboxDrive
       if (scratch) await reapDeadSandboxes(scratch)
       return await reapDeadSandboxes(folder)
     },
+    count: () => countSandboxes(folder),
   }
 }
 

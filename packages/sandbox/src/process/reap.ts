@@ -13,18 +13,27 @@ export function instanceFolder(rootDirectory: string, instance: string): string 
 
 /** Removes the sandboxes of one instance whose owner is dead, with what still runs in them. Returns how many. */
 export async function reapDeadSandboxes(folder: string): Promise<number> {
-  const ids = await readdir(folder).catch((error: unknown) => {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [] // none was made yet
-    throw error
-  })
   let removed = 0
-  for (const id of ids) {
+  for (const id of await foldersIn(folder)) {
     if ((await ownerIsAlive(id)) !== false) continue
     await killStragglers({ mark: sandboxMark(id), folder: join(folder, id) })
     await removeFolder(join(folder, id))
     removed += 1
   }
   return removed
+}
+
+/** How many sandboxes an instance has there, of living owners and dead ones. */
+export async function countSandboxes(folder: string): Promise<number> {
+  const owners = await Promise.all((await foldersIn(folder)).map(ownerIsAlive))
+  return owners.filter((alive) => alive !== undefined).length
+}
+
+async function foldersIn(folder: string): Promise<readonly string[]> {
+  return await readdir(folder).catch((error: unknown) => {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [] // none was made yet
+    throw error
+  })
 }
 
 /** What every process of a sandbox has in its environment. */

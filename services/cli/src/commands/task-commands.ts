@@ -5,6 +5,7 @@ import type { TaskDetails } from '@devbot/queue'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { dollars, duration, type Output, table } from '../output.ts'
 import { explanationLines } from './explain.ts'
+import { describePause } from './pause-commands.ts'
 import { parseTaskId, unknownTask, withLedger, withLedgerAndQueue } from './with-ledger.ts'
 
 const MAX_LISTED_TASKS = 1000
@@ -13,11 +14,19 @@ const FOLLOW_MS = 500
 
 /** `tasks`: newest first, with what each is doing now. */
 export async function listTasks(output: Output): Promise<ExitCode> {
-  const tasks = await withLedger((ledger) => ledger.listTasks(MAX_LISTED_TASKS))
-  output.answer(tasks, () =>
-    tasks.length === 0
-      ? 'no tasks yet: drop a plan into the plan folder, or say devbot submit <plan.md>'
-      : table(['task', 'status', 'doing', 'cost', 'pull request', 'title'], tasks.map(taskRow)),
+  const { tasks, pause } = await withLedger(async (ledger) => ({
+    tasks: await ledger.listTasks(MAX_LISTED_TASKS),
+    pause: await ledger.pause(),
+  }))
+  const paused = pause === undefined ? '' : `${describePause(pause)}; go on with: devbot resume --all\n`
+  output.answer(
+    tasks,
+    () =>
+      `${paused}${
+        tasks.length === 0
+          ? 'no tasks yet: drop a plan into the plan folder, or say devbot submit <plan.md>'
+          : table(['task', 'status', 'doing', 'cost', 'pull request', 'title'], tasks.map(taskRow))
+      }`,
   )
   return tasks.some(({ task }) => task.status === 'held') ? EXIT.needsPerson : EXIT.done
 }
@@ -41,6 +50,7 @@ function costOf(task: Task, progress: TaskProgress | undefined): number {
 
 /** What a task is doing, in a few words: stage, turn, last tool, elapsed. */
 function doing(task: Task, progress: TaskProgress | undefined): string {
+  if (task.pausedBy !== undefined) return 'paused: devbot resume'
   if (task.status === 'held') return 'waits for you: devbot start'
   if (taskEnded(task)) return '-'
   if (progress === undefined) return 'waits for a worker'

@@ -1,3 +1,4 @@
+import { addAbortSignal } from 'node:stream'
 import {
   type CheckResult,
   type CommandEnd,
@@ -125,7 +126,7 @@ async function prepareSandbox(
     }),
   )
   if (kept !== undefined) say(`setup ${await setup.fromKept(sandbox, kept, treeId)}`)
-  await sandbox.importTree(store.exportTree(treeId))
+  await sandbox.importTree(addAbortSignal(signal, store.exportTree(treeId)))
   const result =
     plan.setup === undefined || kept !== undefined
       ? undefined

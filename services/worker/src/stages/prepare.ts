@@ -34,11 +34,11 @@ type PrepareDeps = Pick<WorkerDeps, 'repositories'> & { readonly settings: RuleS
  */
 export async function prepareImplement(
   deps: PrepareDeps,
-  owned: Pick<OwnedTask, 'task'>,
+  owned: Pick<OwnedTask, 'task' | 'signal'>,
   plan: Plan,
   begunAt?: string,
 ): Promise<{ readonly known: Source | undefined; readonly fetch: () => Promise<Source> }> {
-  const { facts, store } = await deps.repositories.open(owned.task.repository)
+  const { facts, store } = await deps.repositories.open(owned.task.repository, owned.signal)
   assertWorkable(facts)
   const baseBranch = plan.base ?? facts.defaultBranch
   const sourceAt = async (baseCommitId: ObjectId): Promise<Source> => {
@@ -106,11 +106,11 @@ function rulesChanged(baseBranch: string): DevBotError {
  */
 export async function prepareRevise(
   deps: PrepareDeps,
-  owned: Pick<OwnedTask, 'task'>,
+  owned: Pick<OwnedTask, 'task' | 'signal'>,
   plan: Plan,
   pull: { readonly baseBranch: string },
 ): Promise<Source> {
-  const { facts, store } = await deps.repositories.open(owned.task.repository)
+  const { facts, store } = await deps.repositories.open(owned.task.repository, owned.signal)
   assertWorkable(facts)
   const { baseBranch } = pull
   const baseHeadId = await store.fetchBranch(baseBranch)
