@@ -19,7 +19,7 @@ export default defineConfig({
           maxWorkers: 3,
           // They take milliseconds; the rest is for a machine that has much else to do.
           testTimeout: 30_000,
-          include: ['{packages,services,demo,bench}/**/*.test.ts', 'setup/**/*.test.mjs'],
+          include: ['{packages,services,demo,bench,e2e/src}/**/*.test.ts', 'setup/**/*.test.mjs'],
           exclude: [...exclude, '**/*.integration.test.ts'],
         },
       },

@@ -31,21 +31,30 @@ export type ServiceProcess = {
   /** SIGKILL: the process gets no chance to tidy up. */
   readonly kill: () => Promise<void>
   readonly start: () => Promise<void>
+  /** Resolves when the process of the newest start has ended, whoever ended it. */
+  readonly ended: () => Promise<void>
 }
 
-/** Starts `services/<name>/src/main.ts` and waits until it is ready. Throws with the end of its log when it is not. */
+/** A program that takes the place of a service's `main.ts`: its file, and its arguments. */
+export type ServiceProgram = { readonly file: string; readonly args: readonly string[] }
+
+/** Starts `services/<name>/src/main.ts`, or what takes its place, and waits until it is ready. Throws with the end of its log when it is not. */
 export async function startService(options: {
   readonly name: string
   readonly env: Readonly<Record<string, string>>
   readonly logFile: string
   /** Options of Node itself, as compose gives them to some services. */
   readonly nodeOptions?: readonly string[] | undefined
+  readonly program?: ServiceProgram | undefined
 }): Promise<ServiceProcess> {
   let child: ChildProcess | undefined
   let ports: { ops: number; http: number | undefined } = { ops: 0, http: undefined }
   const start = async () => {
-    const program = join(root, 'services', options.name, 'src', 'main.ts')
-    const started = spawn(process.execPath, [...(options.nodeOptions ?? []), program], {
+    const { file, args } = options.program ?? {
+      file: join(root, 'services', options.name, 'src', 'main.ts'),
+      args: [],
+    }
+    const started = spawn(process.execPath, [...(options.nodeOptions ?? []), file, ...args], {
       env: {
         PATH: process.env.PATH,
         HOME: process.env.HOME,
@@ -67,6 +76,9 @@ export async function startService(options: {
     stop: async () => (child === undefined ? null : endProcess(child, 'SIGTERM')),
     kill: async () => {
       if (child !== undefined) await endProcess(child, 'SIGKILL')
+    },
+    ended: async () => {
+      if (child !== undefined && child.exitCode === null && child.signalCode === null) await once(child, 'exit')
     },
   }
 }

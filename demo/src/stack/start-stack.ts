@@ -11,7 +11,7 @@ import { removeLeftovers, startContainerSandboxes } from './container-sandboxes.
 import type { Engine } from './engine.ts'
 import { plansFolder, readSampleHistory, trajectoriesFolder } from './sample-history.ts'
 import { findSandboxPlace, type SandboxPlace } from './sandbox-place.ts'
-import { type ServiceProcess, startService } from './service-process.ts'
+import { type ServiceProcess, type ServiceProgram, startService } from './service-process.ts'
 
 export type StackOptions = {
   /** Trajectories of the replayed model; the demo's when absent. */
@@ -34,6 +34,8 @@ export type StackOptions = {
   readonly sandbox?: 'docker' | 'process'
   /** Options of Node itself for a service, as compose gives them to the worker. */
   readonly nodeOptions?: Partial<Record<ServiceName, readonly string[]>>
+  /** Programs that take the place of a service's own. */
+  readonly programs?: Partial<Record<ServiceName, ServiceProgram>>
   /** What sandboxes in containers may reach, entries as in EGRESS_ALLOW; absent: there is no egress-proxy at all. */
   readonly egressAllow?: readonly string[]
 }
@@ -126,6 +128,8 @@ async function startParts(options: StackOptions, directory: string, parts: Async
     PORT: '0',
     OPS_PORT: '0',
     LOG_LEVEL: 'debug',
+    // The local GitHub's listings are never behind, unless a test has them be.
+    GITHUB_LISTING_LAG_SECONDS: '2',
     // Nobody comments here by hand.
     SETTLE_SECONDS: '1',
     ...options.env,
@@ -160,7 +164,13 @@ async function startParts(options: StackOptions, directory: string, parts: Async
 
   const logFile = (name: ServiceName) => join(logDirectory, `${name}.log`)
   const start = async (name: ServiceName) => {
-    const service = await startService({ name, env, logFile: logFile(name), nodeOptions: options.nodeOptions?.[name] })
+    const service = await startService({
+      name,
+      env,
+      logFile: logFile(name),
+      nodeOptions: options.nodeOptions?.[name],
+      program: options.programs?.[name],
+    })
     services.set(name, service)
     parts.defer(async () => {
       endings.set(name, await service.stop())

@@ -15,8 +15,8 @@ const TURNS_LEFT = /^This conversation had grown too long\. Turns 1 to (\d{1,4})
 
 /**
  * The reply recorded for this request. Which trajectory: the one whose `match` fits the first user message; which
- * turn: the number of assistant messages so far, and of those that the conversation says were left out of it. Anything
- * that does not fit is a refusal, never a guess.
+ * turn: the number of assistant messages so far, and of those that the conversation says were left out of it, without
+ * those whose calls the trajectory repeats. Anything that does not fit is a refusal, never a guess.
  */
 export function chooseTurn(trajectories: readonly Trajectory[], request: MessagesRequest): ChosenTurn | Refusal {
   const opening = textOf(request.messages[0]?.content ?? '')
@@ -27,7 +27,7 @@ export function chooseTurn(trajectories: readonly Trajectory[], request: Message
     return { trajectory: `${reviewed?.name ?? 'none'} (review)`, index: 0, turn: reviewTurn(reviewed) }
   }
   if ('rule' in trajectory) return trajectory
-  const index = Number(TURNS_LEFT.exec(opening)?.[1] ?? 0) + request.messages.filter(isReply).length
+  const index = Number(TURNS_LEFT.exec(opening)?.[1] ?? 0) + givenTurns(request, trajectory)
   const recorded = trajectory.turns[index] ?? (trajectory.repeatLast ? trajectory.turns.at(-1) : undefined)
   if (recorded === undefined)
     return refusal(
@@ -43,8 +43,12 @@ export function chooseTurn(trajectories: readonly Trajectory[], request: Message
   return callProblem(turn, request, trajectory.name) ?? { trajectory: trajectory.name, index, turn }
 }
 
-function isReply({ role }: MessagesRequest['messages'][number]): boolean {
-  return role === 'assistant'
+/** Replies in the conversation whose calls were answered with something else than what has them repeated. */
+function givenTurns({ messages }: MessagesRequest, { repeatWhile }: Trajectory): number {
+  const replies = messages.flatMap(({ role }, index) => (role === 'assistant' ? [messages[index + 1]] : []))
+  if (repeatWhile === undefined) return replies.length
+  const pattern = new RegExp(repeatWhile, 'su')
+  return replies.filter((answer) => answer === undefined || !pattern.test(resultsOf(answer.content))).length
 }
 
 function trajectoryFor(trajectories: readonly Trajectory[], opening: string): Trajectory | Refusal {
@@ -77,7 +81,10 @@ function expectationProblem(turn: Turn, request: MessagesRequest, where: string)
 /** Results of tools, or where none are offered all that the last message says. */
 function resultsIn(request: MessagesRequest): string {
   const content = request.messages.at(-1)?.content ?? ''
-  if (speaksText(request)) return textOf(content)
+  return speaksText(request) ? textOf(content) : resultsOf(content)
+}
+
+function resultsOf(content: MessagesRequest['messages'][number]['content']): string {
   const results = blocksOf(content).flatMap((block) =>
     block.type === 'tool_result' ? [textOf(block.content ?? '')] : [],
   )

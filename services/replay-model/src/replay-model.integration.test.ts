@@ -49,6 +49,15 @@ const trajectories: TrajectoryInput[] = [
     captures: { item: { pattern: '\\d+-review-\\d+-[0-9a-f]{8}' } },
     turns: [{ calls: [{ tool: 'finish', input: { title: 'to {{item}}' } }] }],
   },
+  {
+    name: 'persistent',
+    match: 'Persist',
+    repeatWhile: 'interrupted',
+    turns: [
+      { calls: [{ tool: 'read', input: { path: 'a.ts' } }] },
+      { calls: [{ tool: 'read', input: { path: 'b.ts' } }] },
+    ],
+  },
   { name: 'other-tools', match: 'Other tools', turns: [{ calls: [{ tool: 'browse', input: {} }] }] },
   { name: 'other-input', match: 'Other input', turns: [{ calls: [{ tool: 'read', input: { file: 'a' } }] }] },
 ]
@@ -91,6 +100,17 @@ describe('a reply', () => {
   it('fills placeholders from the first user message', async () => {
     const reply = await client.messages.create(request('Answer this Feedback: 7-review-8-0a1b2c3d'))
     expect(reply.content[0]).toMatchObject({ name: 'finish', input: { title: 'to 7-review-8-0a1b2c3d' } })
+  })
+
+  it('is given again while the results of its calls are what has them repeated, and the next one afterwards', async () => {
+    const paths: unknown[] = []
+    let messages = request('Persist').messages
+    for (const result of ['interrupted', 'interrupted', 'the text of a.ts', 'interrupted']) {
+      const reply = await client.messages.create({ ...request(''), messages })
+      paths.push(...reply.content.flatMap((block) => (block.type === 'tool_use' ? [block.input] : [])))
+      messages = [...messages, ...answerTo(reply, result)]
+    }
+    expect(paths).toEqual(['a.ts', 'a.ts', 'a.ts', 'b.ts'].map((path) => ({ path })))
   })
 
   it('is told in the journal with its usage', async () => {

@@ -122,6 +122,11 @@ export const trajectorySchema = z
     run: z.enum(['implement', 'revise']).optional(),
     captures: z.record(z.string().regex(/^[a-z][a-z0-9_]*$/), captureSchema).default({}),
     turns: z.array(turnSchema).min(1).max(500),
+    /**
+     * A regular expression (flags `su`): a turn is given again for as long as the results of its calls match it, as a model
+     * does that is told of an interrupted call. The turns after it are counted without these repetitions.
+     */
+    repeatWhile: z.string().min(1).optional(),
     /** What a self-review of the work answers. */
     review: reviewSchema.default({ findings: [], faults: [] }),
     /** After the last turn, give it again and again instead of failing loudly; its `expect` counts the first time only. */
@@ -152,6 +157,7 @@ function patternsOf(trajectory: {
   readonly match: readonly string[]
   readonly captures: Readonly<Record<string, { readonly pattern: string }>>
   readonly turns: readonly Turn[]
+  readonly repeatWhile?: string | undefined
 }): readonly (readonly [source: string, flags: string])[] {
   const matches = trajectory.match.flatMap((entry) => {
     const parts = /^\/(.+)\/([a-z]*)$/s.exec(entry)
@@ -159,7 +165,8 @@ function patternsOf(trajectory: {
   })
   const captures = Object.values(trajectory.captures).map((capture) => [capture.pattern, 'g'] as const)
   const expects = trajectory.turns.flatMap((turn) => (turn.expect === undefined ? [] : [[turn.expect, 'su'] as const]))
-  return [...matches, ...captures, ...expects]
+  const repeats = trajectory.repeatWhile === undefined ? [] : [[trajectory.repeatWhile, 'su'] as const]
+  return [...matches, ...captures, ...expects, ...repeats]
 }
 
 function compilePattern([source, flags]: readonly [string, string]): RegExp | undefined {
