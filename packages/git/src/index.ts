@@ -1,6 +1,7 @@
 export { openRepositoryStore } from './bare-repository-store.ts'
 export { excludedBy } from './excluded-by.ts'
 export { createPathGlobs, createProtectedGlobs, isGlob } from './path-globs.ts'
+export { createReadMemory } from './read-memory.ts'
 export type {
   FoundFile,
   GitCredentials,

@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { branchNameProblem, DevBotError, type ObjectId, objectIdSchema } from '@devbot/contracts'
 import { removeLeftovers } from './bare-repository.ts'
 import { resolve } from './commits.ts'
@@ -25,11 +27,22 @@ export async function fetchBranch(network: Network, branch: string): Promise<Obj
   return resolve(git, `${target}^{commit}`)
 }
 
-/** What a branch pointed at when it was last fetched. */
+/** What a branch pointed at when it was last fetched. The ref's own file says it sooner than git, which knows all other ways. */
 export async function knownHead(git: Git, branch: string): Promise<ObjectId | undefined> {
+  const written = objectIdSchema.safeParse((await readRefFile(git, storeRefOf(branch)))?.trim())
+  if (written.success) return written.data
   const { stdout } = await git.run(['for-each-ref', '--format=%(objectname)', storeRefOf(branch)])
   const id = stdout.toString('utf8').trim()
   return id === '' ? undefined : objectIdSchema.parse(id)
+}
+
+async function readRefFile({ directory }: Git, ref: string): Promise<string | undefined> {
+  try {
+    return await readFile(join(directory, ref), 'utf8')
+  } catch {
+    // Not fetched yet, packed with others, or kept in another way: git is asked.
+    return undefined
+  }
 }
 
 /** What a branch points at on the remote now. */

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream'
 import type { FileChange, ObjectId } from '@devbot/contracts'
+import type { ReadMemory } from './read-memory.ts'
 
 export type GitCredentials = { readonly username: string; readonly password: string }
 
@@ -13,6 +14,8 @@ export type RepositoryStoreOptions = {
   readonly author: { readonly name: string; readonly email: string }
   /** Deadline of one network operation, in milliseconds. */
   readonly networkTimeoutMs: number
+  /** Shared by the stores of a process; without it everything is read anew. */
+  readonly memory?: ReadMemory
 }
 
 export type TreeEntry = {
@@ -79,6 +82,8 @@ export interface RepositoryStore {
   ): Promise<{ readonly tar: Readable; readonly removedPaths: readonly string[] }>
   /** Keeps a tree in the store that nothing else may lead to, in place of what this name kept before. */
   keepTree(name: string, treeId: ObjectId): Promise<void>
+  /** `writeTree` and `keepTree` in one, for a fraction of the time. */
+  writeKeptTree(name: string, baseTreeId: ObjectId, changes: readonly TreeChange[]): Promise<ObjectId>
   /** Ends what `keepTree` began; a name that keeps nothing is no error. */
   letTreeGo(name: string): Promise<void>
   /** Whether a tree is in the store with everything in it, unharmed as far as git can tell without reading files. */

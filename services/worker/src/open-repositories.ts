@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { DevBotError, type RepositoryName } from '@devbot/contracts'
-import { openRepositoryStore, type RepositoryStore } from '@devbot/git'
+import { createReadMemory, openRepositoryStore, type RepositoryStore } from '@devbot/git'
 import type { GitHubClient, RepositoryFacts } from '@devbot/github'
 import type { Repositories } from './deps.ts'
 
@@ -22,6 +22,7 @@ export function openRepositories(options: {
   const { allowed, github, serverUrl, directory, author, now } = options
   const facts = new Map<RepositoryName, { readonly facts: RepositoryFacts; readonly untilMs: number }>()
   const stores = new Map<string, Promise<RepositoryStore>>()
+  const memory = createReadMemory()
 
   const factsOf = async (name: RepositoryName): Promise<RepositoryFacts> => {
     const known = facts.get(name)
@@ -40,6 +41,7 @@ export function openRepositories(options: {
       credentials: () => github.gitCredentials(name),
       author,
       networkTimeoutMs: NETWORK_TIMEOUT_MS,
+      memory,
     })
     stores.set(key, opening)
     opening.catch(() => stores.delete(key))
