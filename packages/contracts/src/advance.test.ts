@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { backoffMs, decideNext, endTask, foldInbox, MAX_FAILED_ATTEMPTS } from './advance.ts'
+import { adoptionDone, backoffMs, decideNext, endTask, foldInbox, holdTask, MAX_FAILED_ATTEMPTS } from './advance.ts'
 import { objectIdSchema, planHashFor, repositoryNameSchema, taskIdFor } from './ids.ts'
 import type { InboxItem } from './inbox.ts'
 import type { Task } from './task.ts'
@@ -158,5 +158,38 @@ describe('backoffMs', () => {
     expect([1, 2, 3, 4, 20].map((attempts) => backoffMs(attempts, 0))).toEqual([5_000, 10_000, 20_000, 40_000, 300_000])
     expect(backoffMs(1, 1)).toBe(6_000)
     expect(backoffMs(0, 0)).toBe(5_000)
+  })
+})
+
+describe('a task of a ledger that may have lost its memory', () => {
+  const accepted: Task = { ...ready, adoption: 'due' }
+
+  it('is looked for on GitHub before its first run, also while it is held', () => {
+    expect(decideNext(accepted, 0)).toEqual({ kind: 'adopt' })
+    expect(decideNext({ ...accepted, status: 'held' }, 0)).toEqual({ kind: 'adopt' })
+    expect(decideNext(adoptionDone(accepted), 0)).toEqual({ kind: 'implement' })
+  })
+
+  it('is not looked for again while it waits for a person who has to mend what keeps it from being asked', () => {
+    const held = holdTask(accepted, 'github-forbidden: ...')
+    expect(decideNext({ ...held, reportDue: false }, 0)).toEqual({ kind: 'rest' })
+    const started = foldInbox(held, [{ kind: 'start-requested', id: 's' }], 0).task
+    expect(decideNext({ ...started, reportDue: false }, 0)).toEqual({ kind: 'adopt' })
+  })
+
+  it('is not looked for once it ended', () => {
+    expect(decideNext({ ...accepted, status: 'cancelled' }, 0)).toEqual({ kind: 'rest' })
+  })
+})
+
+describe('a closed pull request', () => {
+  const hour = 3_600_000
+  const ended: Task = { ...closed, endedAtMs: 0 }
+
+  it('is looked at more and more seldom, for a week', () => {
+    expect(decideNext(ended, hour)).toEqual({ kind: 'look-at-closed', nextMs: hour / 4 })
+    expect(decideNext(ended, 24 * hour)).toEqual({ kind: 'look-at-closed', nextMs: 6 * hour })
+    expect(decideNext(ended, 8 * 24 * hour)).toEqual({ kind: 'rest' })
+    expect(decideNext({ ...ended, status: 'merged' }, hour)).toEqual({ kind: 'rest' })
   })
 })

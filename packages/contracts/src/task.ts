@@ -66,6 +66,8 @@ export const taskSchema = z.object({
    * Absent: it was asked.
    */
   adoption: z.enum(['due', 'when-started']).optional(),
+  /** Its branch or pull request was made by an earlier ledger's task, and found on GitHub. */
+  adopted: z.boolean().optional(),
   /** Finished feedback rounds that pushed or answered. */
   rounds: z.int().nonnegative(),
   /** Attempts of the current run that ended in a passing trouble, and when the next may start. */

@@ -42,7 +42,7 @@ export type NewTask = {
 }
 
 /** What the watcher knows of a plan's task. */
-export type PlanTask = Pick<Task, 'id' | 'planPath' | 'planHash' | 'status' | 'generation' | 'branch'> & {
+export type PlanTask = Pick<Task, 'id' | 'planPath' | 'planHash' | 'status' | 'generation' | 'branch' | 'adopted'> & {
   /** The hash of the newest revision known, including one still waiting in the inbox. */
   readonly latestPlanHash: PlanHash
 }
@@ -68,6 +68,8 @@ export interface PlanIntakeLedger {
   moveTask(taskId: TaskId, planPath: string): Promise<void>
   /** Number of tasks ever accepted by this instance; 0 means a first start. */
   countTasks(): Promise<number>
+  /** The same for as long as the ledger's keys are; another one once they were lost. */
+  identity(): Promise<string>
   addToInbox(taskId: TaskId, item: InboxItem): Promise<InboxAnswer>
 }
 

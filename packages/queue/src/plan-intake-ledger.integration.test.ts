@@ -1,4 +1,5 @@
 import { planHashFor, taskIdSchema } from '@devbot/contracts'
+import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createdTask, type LedgerFixture, startLedgerFixture, takenTask } from './testing/ledger-fixture.ts'
 import { editFor, feedbackFor, newTaskFor, REPOSITORY } from './testing/sample-records.ts'
@@ -176,5 +177,18 @@ describe('addToInbox', () => {
     await expect(ledger.addToInbox(task.id, feedbackFor(2000))).rejects.toMatchObject({ code: 'inbox-full' })
     const cancel = { kind: 'plan-cancelled', id: 'cancel-1', planHash: task.planHash } as const
     expect(await ledger.addToInbox(task.id, cancel)).toBe('added')
+  })
+})
+
+describe('identity', () => {
+  it('is the same for everybody until the ledger is emptied', async () => {
+    const ledger = await fixture.open()
+    const other = await fixture.open(ledger.instance)
+    const identity = await ledger.identity()
+    expect(await other.identity()).toBe(identity)
+    const client = new Redis(fixture.redis.url)
+    await client.del(`devbot:${ledger.instance}:identity`)
+    client.disconnect()
+    expect(await other.identity()).not.toBe(identity)
   })
 })

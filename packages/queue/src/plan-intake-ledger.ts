@@ -22,6 +22,7 @@ export function createPlanIntakeLedger(scripts: ScriptRunner): PlanIntakeLedger 
     createTask: (newTask) => createTask(scripts, newTask),
     moveTask: (taskId, planPath) => moveTask(scripts, taskId, planPath),
     countTasks: () => scripts.read((client) => client.zcard(`${scripts.keyPrefix}tasks`)),
+    identity: async () => readReply(z.string().min(1), await scripts.run('identity', randomUUID())),
     addToInbox: (taskId, item) => addToInbox(scripts, taskId, item),
   }
 }
@@ -31,8 +32,8 @@ function toPlanTask(reply: unknown, entry: string): PlanTask | undefined {
   if (known.length === 0) return undefined
   const [record, updatedAtMs, planPath, latestPlanHash] = known
   const task = readTask(record, updatedAtMs, `task of ${entry.replace('\n', ' ')}`)
-  const { id, planHash, status, generation, branch } = task
-  return { id, planPath, planHash, status, generation, branch, latestPlanHash }
+  const { id, planHash, status, generation, branch, adopted = false } = task
+  return { id, planPath, planHash, status, generation, branch, adopted, latestPlanHash }
 }
 
 /** Moving to where it already is changes nothing. Throws category `conflict` when a living task has that path. */

@@ -114,7 +114,8 @@ export async function startLocalGitHub(options: LocalGitHubOptions): Promise<Loc
 function createAnswer(hub: Hub, faults: Faults, requests: RequestLog, relaySecret: string) {
   const app = express()
   app.disable('x-powered-by')
-  app.disable('etag')
+  // As GitHub does, so that who asks again with it is answered 304 while nothing changed.
+  app.set('etag', 'weak')
   app.use('/_local', createLocalRoutes(hub, faults, requests, relaySecret))
   app.use(async (request, response, next) => {
     requests.add(request, response, request.path, identityOfRequest(hub, request)?.login)

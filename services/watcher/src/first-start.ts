@@ -14,8 +14,8 @@ const nothingHeld: FirstStart = { holds: () => undefined }
 
 /**
  * Whether this is a first start with more startable plans than an operator may have meant. A first start is one where
- * every task ever accepted is a held plan of this folder: none at all, or a first start that was interrupted. Throws
- * `transient` when the ledger is away.
+ * every task ever accepted is a held plan of this folder, or one whose pull request was found on GitHub: none at all, or
+ * a first start that was interrupted. Throws `transient` when the ledger is away.
  */
 export async function assessFirstStart(options: {
   readonly names: readonly string[]
@@ -32,7 +32,7 @@ export async function assessFirstStart(options: {
   options.log.warn(
     { plans: startable + held, maxFirstStart },
     `first start: ${startable + held} plans are accepted but held, because there are more than MAX_FIRST_START (${maxFirstStart}); ` +
-      'to start them: devbot start --all',
+      'to start them: devbot start --all. Those that have a pull request open are not held',
   )
   const heldNames = new Set(names)
   const reason = `one of ${startable + held} plans at the first start; start it with \`devbot start\``
@@ -56,7 +56,8 @@ async function countPlans(
         const foreseen = await intake.foresee(name)
         if (foreseen?.decision.kind === 'accept') startable.add(foreseen.planHash)
         if (foreseen?.decision.kind === 'unchanged') {
-          if (foreseen.decision.task.status === 'held') held++
+          const { status, adopted } = foreseen.decision.task
+          if (status === 'held' || adopted === true) held++
           else started = true
         }
       }),

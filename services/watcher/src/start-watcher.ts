@@ -64,7 +64,7 @@ export function startWatcher(options: WatcherOptions): Watcher {
   })
   const closing = new AbortController()
   let firstStart: FirstStart | undefined
-  let tasksBefore = 0
+  let ledgerBefore: string | undefined
   let trouble: string | undefined = 'the plan folder has not been read yet'
   let scanning: Promise<readonly string[]> | undefined
   let scanAgain = false
@@ -121,10 +121,13 @@ export function startWatcher(options: WatcherOptions): Watcher {
       log.warn({ files: unreadableNames }, 'files whose names are not UTF-8 are ignored; rename them')
     }
     trouble = undefined
-    const tasks = await ledger.countTasks()
-    // Fewer tasks than before: the ledger was emptied, and the folder is what rebuilds it.
-    if (tasks < tasksBefore) pickUp.forgetAll()
-    tasksBefore = tasks
+    const identity = await ledger.identity()
+    // Another one than before: the ledger was emptied, and the folder is what rebuilds it.
+    if (ledgerBefore !== undefined && identity !== ledgerBefore) {
+      log.warn('the ledger was emptied; every plan is looked at again')
+      pickUp.forgetAll()
+    }
+    ledgerBefore = identity
     const unannounced = await pickUp.visitAll(planNames)
     await rejections.removeOrphans(fileNames, planNames)
     return unannounced

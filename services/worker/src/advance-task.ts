@@ -7,14 +7,17 @@ import {
   firstError,
   holdTask,
   statusCodeOf,
+  type Task,
   type TaskId,
   taskEnded,
   triesAgain,
   withReason,
 } from '@devbot/contracts'
+import { adoptLeftBehind } from './adopt-left-behind.ts'
 import { completePublication } from './complete-publication.ts'
 import type { WorkerDeps } from './deps.ts'
 import { implementPlan } from './implement-plan.ts'
+import { lookAtClosed } from './look-at-closed.ts'
 import { type OwnedTask, ownTask } from './own-task.ts'
 import { recordStatus } from './record-status.ts'
 import { reviewPullRequest } from './review-pull-request.ts'
@@ -25,6 +28,9 @@ import { untilTomorrow } from './until-tomorrow.ts'
 
 /** Steps one wake-up may take before the task goes back to the due set: a bound, far above what any story needs. */
 const MAX_STEPS = 50
+
+/** About a minute: what is tried again for an ended task is in no hurry. */
+const MAX_BACKOFF_STEP = 5
 
 type Rest = { readonly dueAtMs: number; readonly reason: string } | undefined
 
@@ -50,13 +56,14 @@ export async function advanceTask(deps: WorkerDeps, taskId: TaskId, shutdown: Ab
 
 /** One decision, one action. */
 async function takeStep(deps: WorkerDeps, owned: OwnedTask): Promise<Rest | 'go-on'> {
+  const before = owned.task
   try {
-    const decision = decideNext(owned.task, deps.now())
+    const decision = decideNext(before, deps.now())
     if (decision.kind === 'rest') return undefined
     if (decision.kind === 'wait') return { dueAtMs: decision.untilMs, reason: decision.reason }
     return await act(deps, owned, decision)
   } catch (error) {
-    return handleFailure(deps, owned, error)
+    return handleFailure(deps, owned, error, before)
   }
 }
 
@@ -70,8 +77,11 @@ async function act(deps: WorkerDeps, owned: OwnedTask, decision: Decision): Prom
       await recordStatus(owned)
       return 'go-on'
     case 'complete-publication':
-      await completePublication(deps, owned)
-      return 'go-on'
+      return completePublication(deps, owned)
+    case 'adopt':
+      return adoptLeftBehind(deps, owned)
+    case 'look-at-closed':
+      return lookAtClosed(deps, owned, decision.nextMs)
     case 'implement':
       return (await untilTomorrow(deps)) ?? (await untilSandboxes(deps, owned)) ?? (await implementPlan(deps, owned))
     case 'review':
@@ -83,7 +93,12 @@ async function act(deps: WorkerDeps, owned: OwnedTask, decision: Decision): Prom
 }
 
 /** What an error means for the task: its code's entry in the catalogue decides, nothing else. */
-async function handleFailure(deps: WorkerDeps, owned: OwnedTask, thrown: unknown): Promise<Rest | 'go-on'> {
+async function handleFailure(
+  deps: WorkerDeps,
+  owned: OwnedTask,
+  thrown: unknown,
+  before: Task,
+): Promise<Rest | 'go-on'> {
   const error = firstError(thrown)
   // What a stopped part throws besides is no failure of the task.
   if (owned.signal.aborted || categoryOf(error) === 'cancelled') return handleStop(deps, owned, error)
@@ -91,6 +106,8 @@ async function handleFailure(deps: WorkerDeps, owned: OwnedTask, thrown: unknown
   deps.log.error({ taskId: owned.task.id, error: thrown }, 'a step of the task failed')
   // A write whose answer was lost may have been carried out: only the ledger knows the record.
   const task = await owned.reload()
+  // What is still to be done for an ended task (its report, a look at what was closed) is tried again for as long as it takes.
+  if (taskEnded(before)) return { dueAtMs: deps.now() + backoffMs(MAX_BACKOFF_STEP, deps.random()), reason: 'backoff' }
   if (taskEnded(task)) return 'go-on'
   const code = error instanceof DevBotError ? error.code : 'bug'
   const message = error instanceof Error ? error.message : String(error)
@@ -100,7 +117,9 @@ async function handleFailure(deps: WorkerDeps, owned: OwnedTask, thrown: unknown
     const delayMs = Math.max(backoffMs(failedAttempts, deps.random()), askedMs)
     await owned.record({ kind: 'retry-scheduled', code, reason: message.slice(0, 1000), delayMs })
     const waiting = { ...task, failedAttempts, notBeforeMs: deps.now() + delayMs }
-    await owned.save(withReason(waiting, `waiting after ${code}: ${message.slice(0, 500)}`, code))
+    // A held task keeps the reason that a person has to know.
+    const why = (known: Task) => withReason(known, `waiting after ${code}: ${message.slice(0, 500)}`, code)
+    await owned.save(task.status === 'held' ? waiting : why(waiting))
     return 'go-on'
   }
   await owned.save(holdTask(task, `${code}: ${message.slice(0, 1500)}`, code))

@@ -28,14 +28,15 @@ export async function announcePublication(
   const { source, change, outcome } = input
   return log.stage('publish', async () => {
     const { task } = owned
-    const commitId = change.changed
-      ? await source.store.commit({
-          treeId: change.treeId,
-          parents: [source.startCommitId],
-          message: commitMessage(task, log.run),
-          atMs: deps.now(),
-        })
-      : source.startCommitId
+    const commitId =
+      change.treeId !== source.startTreeId
+        ? await source.store.commit({
+            treeId: change.treeId,
+            parents: [source.startCommitId],
+            message: commitMessage(task, log.run, { instance: deps.settings.instance, outcome }),
+            atMs: deps.now(),
+          })
+        : source.startCommitId
     const changes = await source.store.diffSummary(source.baseCommitId, commitId)
     log.change({
       baseCommitId: source.baseCommitId,
@@ -46,7 +47,7 @@ export async function announcePublication(
     if (input.answer !== undefined)
       await deps.ledger.updateFeedback(owned.ownership, input.answer(change.changed ? commitId : undefined))
     await log.end(outcome)
-    const onBranch = log.run.kind === 'revise'
+    const onBranch = log.run.kind === 'revise' || source.keptWork !== undefined
     await owned.save({
       ...owned.task,
       repositoryId: source.facts.id,

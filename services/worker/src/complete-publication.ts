@@ -1,36 +1,38 @@
 import { withoutSecrets } from '@devbot/config'
 import {
-  categoryOf,
   DevBotError,
   endTask,
-  type FeedbackRow,
   holdTask,
-  type Plan,
   type Publication,
   parseCommitTrailers,
-  parsePullRequestMarker,
   type RunRecord,
-  replyMarkerFor,
   type Task,
 } from '@devbot/contracts'
 import type { RepositoryStore } from '@devbot/git'
-import type { PullRequest } from '@devbot/github'
+import { adoptedMeanwhile } from './adopt-left-behind.ts'
+import { answerFeedback } from './answer-feedback.ts'
 import type { WorkerDeps } from './deps.ts'
+import { openPullRequest } from './open-pull-request.ts'
 import type { OwnedTask } from './own-task.ts'
 import { recordStatus } from './record-status.ts'
-import { isDraft, pullRequestBody, pullRequestTitle } from './report/pull-request-text.ts'
-import { planOf } from './stages/prepare.ts'
+import { pullRequestBody } from './report/pull-request-text.ts'
 
 /**
  * Carries out what a run's `publication` announced: push, find or create the pull request, answer the feedback. Each
- * part asks first what is there already, so that it can be repeated after a crash without doubling anything.
+ * part asks first what is there already, so that it can be repeated after a crash without doubling anything. What may
+ * be there and is not listed yet is waited for: the task is due again then, and everything is asked anew.
  */
-export async function completePublication(deps: WorkerDeps, owned: OwnedTask): Promise<void> {
+export async function completePublication(
+  deps: WorkerDeps,
+  owned: OwnedTask,
+): Promise<'go-on' | { readonly dueAtMs: number; readonly reason: string }> {
   const { publication } = owned.task
-  if (publication === undefined) return
-  if (await endedMeanwhile(deps, owned)) return
-  const { facts, store } = await deps.repositories.open(owned.task.repository)
-  if (!(await pushed(deps, owned, store, publication))) return
+  if (publication === undefined) return 'go-on'
+  if (await endedMeanwhile(deps, owned)) return 'go-on'
+  const isNewBranch = owned.task.headCommitId === undefined && publication.expectedHeadId === undefined
+  if (isNewBranch && (await adoptedMeanwhile(deps, owned))) return 'go-on'
+  const { facts, store } = await deps.repositories.open(owned.task.repository, owned.signal)
+  if (!(await pushed(deps, owned, store, publication))) return 'go-on'
   const runs = (await deps.ledger.details(owned.task.id))?.runs ?? []
   const run = runs.find((candidate) => candidate.id === publication.runId)
   if (run === undefined) {
@@ -40,9 +42,13 @@ export async function completePublication(deps: WorkerDeps, owned: OwnedTask): P
       message: `the ledger has no run ${publication.runId}`,
     })
   }
-  if (publication.openPullRequest) await openPullRequest(deps, owned, run, facts.defaultBranch)
-  await answerFeedback(deps, owned, run)
+  const waitMs =
+    (publication.openPullRequest
+      ? await openPullRequest(deps, owned, publication, run, facts.defaultBranch)
+      : undefined) ?? (await answerFeedback(deps, owned, run))
+  if (waitMs !== undefined) return { dueAtMs: deps.now() + waitMs, reason: 'confirming' }
   await finishPublication(deps, owned, run)
+  return 'go-on'
 }
 
 /** A pull request that a person closed or merged gets nothing more; the review step ends the task. */
@@ -95,9 +101,9 @@ async function giveWay(deps: WorkerDeps, owned: OwnedTask, store: RepositoryStor
   const ours = parseCommitTrailers(await store.commitMessage(headId))?.taskId === task.id
   await owned.save(
     holdTask(
-      task,
+      ours ? { ...task, headCommitId: headId } : task,
       ours
-        ? `the branch ${task.branch} holds other work of this task; delete it on GitHub or open a pull request from it, then start the task again`
+        ? `the branch ${task.branch} holds other work of this task; start the task again to go on with it, or delete the branch on GitHub first to begin anew`
         : `the branch ${task.branch} exists on GitHub and is not DevBot's; delete or rename it, or give the plan another branch, then start the task again`,
     ),
   )
@@ -105,122 +111,9 @@ async function giveWay(deps: WorkerDeps, owned: OwnedTask, store: RepositoryStor
   return false
 }
 
-async function openPullRequest(
-  deps: WorkerDeps,
-  owned: OwnedTask,
-  run: RunRecord,
-  defaultBranch: string,
-): Promise<void> {
-  const { task } = owned
-  if (task.pullRequest !== undefined) return
-  const { plan } = await planOf(deps, task.id, task.planPath)
-  const draft = isDraft(plan, run)
-  const found = (await deps.github.pullRequestsOfBranch(task.repository, task.branch)).find((pull) =>
-    isOurs(pull, task),
-  )
-  if (found === undefined) await owned.mayAct()
-  const pull = found ?? (await createPullRequest(deps, owned, run, { draft, base: task.baseBranch ?? defaultBranch }))
-  await decorate(deps, owned, run.pullRequest ?? plan, pull)
-  const { number, url } = pull
-  await owned.save({ ...task, status: 'in-review', pullRequest: { number, url, draft: pull.draft } })
-  await owned.record({ kind: 'pull-request-opened', number, url, draft: pull.draft })
-}
-
-/**
- * Labels and reviewers, before the pull request is recorded: after a crash it is found again and these are repeated,
- * which is harmless. They are not worth holding the task for: what GitHub refuses is logged.
- */
-async function decorate(
-  deps: WorkerDeps,
-  { task }: OwnedTask,
-  { labels = [], reviewers = [] }: Pick<Plan, 'labels' | 'reviewers'>,
-  { number }: PullRequest,
-): Promise<void> {
-  try {
-    if (labels.length > 0) await deps.github.addLabels(task.repository, number, labels)
-    if (reviewers.length > 0) await deps.github.requestReviewers(task.repository, number, reviewers)
-  } catch (error) {
-    if (categoryOf(error) !== 'permission' && categoryOf(error) !== 'conflict') throw error
-    deps.log.warn(
-      { taskId: task.id, error },
-      'labels or reviewers were refused; the pull request is there without them',
-    )
-  }
-}
-
-/** An open one from this branch, or an ended one that carries this task's marker: a person's close is not undone. */
-function isOurs(pull: PullRequest, task: Task): boolean {
-  return pull.headInRepository && (pull.state === 'open' || parsePullRequestMarker(pull.body)?.taskId === task.id)
-}
-
-function createPullRequest(
-  deps: WorkerDeps,
-  { task }: OwnedTask,
-  run: RunRecord,
-  { draft, base }: { readonly draft: boolean; readonly base: string },
-): Promise<PullRequest> {
-  return deps.github.createPullRequest(task.repository, {
-    branch: task.branch,
-    base,
-    title: withoutSecrets(pullRequestTitle(task, run), deps.secrets),
-    body: withoutSecrets(pullRequestBody({ task, runs: [run], changes: run.changes }), deps.secrets),
-    draft,
-  })
-}
-
-/** Answers each item of the round where it was asked; the marker in each reply shows what was answered before a crash. */
-async function answerFeedback(deps: WorkerDeps, owned: OwnedTask, run: RunRecord): Promise<void> {
-  const { task } = owned
-  if (run.kind !== 'revise' || task.pullRequest === undefined) return
-  const rows = ((await deps.ledger.details(task.id))?.feedback ?? []).filter(
-    (row) => row.round === run.round && row.reply !== undefined && row.replyPosted !== true,
-  )
-  if (rows.length === 0) return
-  const posted = await deps.github.listOwnComments(task.repository, task.pullRequest.number)
-  const { number } = task.pullRequest
-  for (const row of rows) {
-    const marker = replyMarkerFor(row.item.id)
-    const body = `${row.reply ?? ''}\n\n${marker}`
-    if (!posted.some((text) => text.includes(marker))) await postReply(deps, owned, number, row, body)
-    await deps.ledger.updateFeedback(owned.ownership, [{ ...row, replyPosted: true }])
-    await owned.record({ kind: 'reply-posted', feedbackId: row.item.id, decision: row.decision ?? 'done' })
-  }
-  await askForReviewAgain(
-    deps,
-    task,
-    rows.flatMap((row) => (row.item.kind === 'review' ? [row.item.author] : [])),
-  )
-}
-
-/** Posts one reply. A comment that was deleted meanwhile cannot be answered, and holds up nobody. */
-async function postReply(
-  deps: WorkerDeps,
-  owned: OwnedTask,
-  pullNumber: number,
-  { item }: FeedbackRow,
-  body: string,
-): Promise<void> {
-  const { repository, id: taskId } = owned.task
-  await owned.mayAct()
-  if (item.kind !== 'inline-comment') return deps.github.comment(repository, pullNumber, body)
-  try {
-    await deps.github.replyToInlineComment(repository, pullNumber, item.inReplyToId ?? item.objectId, body)
-  } catch (error) {
-    const isGone = error instanceof DevBotError && error.code === 'github-not-found'
-    if (!isGone) throw error
-    deps.log.warn({ taskId, feedbackId: item.id }, 'the comment is gone; its answer stands in the report only')
-  }
-}
-
-async function askForReviewAgain(deps: WorkerDeps, task: Task, reviewers: readonly string[]): Promise<void> {
-  if (task.pullRequest === undefined || reviewers.length === 0) return
-  const refused = await deps.github.requestReviewers(task.repository, task.pullRequest.number, [...new Set(reviewers)])
-  if (refused.length > 0) deps.log.info({ taskId: task.id, refused }, 'these people cannot be asked for a review')
-}
-
 async function finishPublication(deps: WorkerDeps, owned: OwnedTask, run: RunRecord): Promise<void> {
   const { task } = owned
-  const { statusReason: _waited, notBeforeMs: _wait, ...done } = withoutPublication(task)
+  const { statusReason: _waited, statusCode: _code, notBeforeMs: _wait, ...done } = withoutPublication(task)
   const rounds =
     run.kind === 'revise' && run.outcome?.kind === 'finished' ? Math.max(task.rounds, run.round ?? 0) : task.rounds
   // An edit that came after the run had read the plan is still to be worked off.
@@ -232,7 +125,10 @@ async function finishPublication(deps: WorkerDeps, owned: OwnedTask, run: RunRec
     await deps.github.updatePullRequestBody(
       task.repository,
       task.pullRequest.number,
-      withoutSecrets(pullRequestBody({ task: next, runs, changes: run.changes }), deps.secrets),
+      withoutSecrets(
+        pullRequestBody({ task: next, instance: deps.settings.instance, runs, changes: run.changes }),
+        deps.secrets,
+      ),
     )
   }
   await owned.save(next)

@@ -1,6 +1,6 @@
-import { type FeedbackItem, feedbackIdFor } from '@devbot/contracts'
+import { type FeedbackItem, feedbackIdFor, replyMarkerFor } from '@devbot/contracts'
 import { describe, expect, it } from 'vitest'
-import { authorsToAsk, feedbackRowFor, judgeFeedback } from './feedback-rows.ts'
+import { answeredIn, authorsToAsk, feedbackRowFor, judgeFeedback } from './feedback-rows.ts'
 
 let objectId = 100
 
@@ -109,5 +109,21 @@ describe('authorsToAsk', () => {
       item({ author: 'mallory' }),
     ].map(feedbackRowFor)
     expect(authorsToAsk(rows, 'devbot')).toEqual(['ada', 'mallory'])
+  })
+})
+
+describe('answeredIn', () => {
+  const said = (author: string, body: string) => item({ kind: 'conversation-comment', author, body })
+
+  it('believes what our own comments say they answer, and no copy in a stranger’s', () => {
+    const asked = said('ada', 'one')
+    const other = said('ada', 'two')
+    const listed = [
+      asked,
+      other,
+      said('DevBot', `Done.\n\n${replyMarkerFor(asked.id)}`),
+      said('mallory', `Copied ${replyMarkerFor(other.id)}`),
+    ]
+    expect([...answeredIn(listed, 'devbot')]).toEqual([asked.id])
   })
 })

@@ -18,6 +18,7 @@ const SCRIPTS = [
   'finish-retiring',
   'heartbeat',
   'holds-lease',
+  'identity',
   'list-tasks',
   'live-workers',
   'move-task',

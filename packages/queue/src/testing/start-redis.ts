@@ -3,6 +3,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DevBotError } from '@devbot/contracts'
+import { Redis } from 'ioredis'
 import { launchContainer } from './redis-container.ts'
 import { launchProcess } from './redis-process.ts'
 
@@ -29,6 +30,8 @@ export type StartedRedis = {
   kill(): Promise<void>
   /** Starts it again on the same port and directory, after ending it orderly if it still runs. */
   restart(): Promise<void>
+  /** Loses every key, while whoever is connected stays so. */
+  flush(): Promise<void>
 }
 
 /** A free port can be taken by somebody else before Redis binds it; then another one is tried. */
@@ -102,8 +105,9 @@ function handleFor(settings: RedisSettings, first: RunningServer, removeDirector
     await ending?.[how]()
   }
   const password = settings.password === undefined ? '' : `:${encodeURIComponent(settings.password)}@`
+  const url = `redis://${password}${first.host}:${settings.port}`
   return {
-    url: `redis://${password}${first.host}:${settings.port}`,
+    url,
     directory: settings.directory,
     async stop() {
       await end('stop')
@@ -113,6 +117,14 @@ function handleFor(settings: RedisSettings, first: RunningServer, removeDirector
     async restart() {
       await end('stop')
       server = await launch(settings)
+    },
+    async flush() {
+      const client = new Redis(url)
+      try {
+        await client.flushall()
+      } finally {
+        client.disconnect()
+      }
     },
   }
 }

@@ -18,9 +18,10 @@ export const faultSchema = z
     }),
     /**
      * `status`: answer with this status instead. `reset`: cut the connection before anything is done. `delay`: wait,
-     * then go on. `lose-answer`: do everything, then cut the connection instead of answering.
+     * then go on. `lose-answer`: do everything, then cut the connection instead of answering. `stale-list`: answer a
+     * list with nothing in it, as a listing does that is behind.
      */
-    action: z.enum(['status', 'reset', 'delay', 'lose-answer']),
+    action: z.enum(['status', 'reset', 'delay', 'lose-answer', 'stale-list']),
     status: z.int().min(400).max(599).optional(),
     /** Sent with `status`, such as `{"retry-after": "1"}`. */
     headers: z.record(z.string(), z.string()).optional(),
@@ -95,6 +96,11 @@ async function strike(
     case 'lose-answer':
       loseAnswer(request, response)
       return 'go-on'
+    case 'stale-list':
+      request.resume()
+      response.writeHead(200, { 'content-type': 'application/json; charset=utf-8' })
+      response.end('[]')
+      return 'handled'
   }
 }
 

@@ -68,7 +68,8 @@ const run: RunRecord = runRecordSchema.parse({
 })
 const report = (part: Partial<RunRecord>) =>
   renderReport({ task, planText: '# Plan\n', runs: [{ ...run, ...part }], feedback: [] })
-const body = (part: Partial<RunRecord>) => pullRequestBody({ task, runs: [{ ...run, ...part }], changes: [] })
+const body = (part: Partial<RunRecord>) =>
+  pullRequestBody({ task, instance: 'devbot', runs: [{ ...run, ...part }], changes: [] })
 const concern = concernSchema.parse({ kind: 'out-of-scope', path: 'a|b.md', detail: 'the plan wants @ada | <b>' })
 
 describe('single tests in report and pull request', () => {

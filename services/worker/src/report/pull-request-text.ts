@@ -3,9 +3,12 @@ import {
   commitTrailersFor,
   type FileChange,
   pullRequestMarkerFor,
+  type RunOutcome,
   type RunRecord,
   type Task,
+  type TaskMarker,
 } from '@devbot/contracts'
+import { planIdentityOf } from '../task-marker.ts'
 import {
   acceptanceSentence,
   acceptanceTable,
@@ -55,6 +58,7 @@ export function isDraft(plan: { readonly status: string }, run: RunRecord): bool
 
 export function pullRequestBody(input: {
   readonly task: Task
+  readonly instance: string
   readonly runs: readonly RunRecord[]
   readonly changes: readonly FileChange[]
 }): string {
@@ -69,7 +73,7 @@ export function pullRequestBody(input: {
   const concerns = concernList(examined?.concerns)
   const cost = dollars(runs.reduce((total, { costMicroUsd }) => total + costMicroUsd, 0))
   const parts = [
-    pullRequestMarkerFor({ taskId: task.id, planHash: task.planHash }),
+    pullRequestMarkerFor({ ...planIdentityOf(input, task), rounds: task.rounds }),
     `DevBot worked off the plan ${codeSpan(task.planPath)}.`,
     ...(concerns === undefined ? [] : [`## Look at this before merging\n\n${concerns}`]),
     `## Tests\n\n**${checkVerdict(baseline, verification)}**\n\n${testLines(runs).join('\n')}`,
@@ -113,8 +117,12 @@ function findings(runs: readonly RunRecord[]): readonly string[] {
   return found.length === 0 ? [] : [`## What the self-review found\n\n${quoted(findingList(found))}`]
 }
 
-/** Subject from the agent's title, body from its summary, trailers from us. */
-export function commitMessage(task: Task, run: RunRecord): string {
+/** Subject from the agent's title, body from its summary, trailers from us; they say so when the run did not finish. */
+export function commitMessage(
+  task: Task,
+  run: RunRecord,
+  { instance, outcome }: { readonly instance: string; readonly outcome: Pick<RunOutcome, 'kind'> },
+): string {
   const subject = withoutEffects(run.finish?.title ?? task.title)
     .replace(/[\p{Cc}\p{Cf}\s]+/gu, ' ')
     .trim()
@@ -123,7 +131,11 @@ export function commitMessage(task: Task, run: RunRecord): string {
     .replace(/[^\P{Cc}\n]/gu, '')
     .replace(/^(DevBot-[\w-]+:|Co-authored-by:|Signed-off-by:)/gim, ' $1')
     .slice(0, 4000)
-  return `${subject}\n\n${body.trim()}\n\n${commitTrailersFor({ taskId: task.id, planHash: task.planHash })}\n`
+  return `${subject}\n\n${body.trim()}\n\n${commitTrailersFor({ ...planIdentityOf({ instance }, task), ...unfinished(outcome) })}\n`
+}
+
+function unfinished({ kind }: Pick<RunOutcome, 'kind'>): Pick<TaskMarker, 'unfinished'> {
+  return kind === 'limit-reached' || kind === 'gave-up' ? { unfinished: kind } : {}
 }
 
 function quoted(text: string): string {
