@@ -32,7 +32,10 @@ export async function push(network: Network, input: PushInput): Promise<void> {
       await runOnce(network, args, 'git-receive-pack')
     } catch (error) {
       if (!hasCategory(error, 'transient')) throw error
-      const headId = await askHead(network, ref)
+      // Where the remote cannot even be asked, what went wrong first is what people need to see.
+      const headId = await askHead(network, ref).catch(() => {
+        throw error
+      })
       if (headId === commitId) return
       if (headId !== expectedHeadId) throw movedBranch(branch, expectedHeadId, headId, error)
       if (hasCode(error, 'git-ref-refused')) refusals += 1

@@ -163,6 +163,18 @@ describe('network trouble', () => {
     })
   })
 
+  it('shows why the push failed, not why the look at what became of it did', async () => {
+    // The server fails over the push, and does not let anybody look afterwards.
+    fixture.server.failures.push(
+      { kind: 'status', status: 500, match: '/git-receive-pack', times: 99 },
+      { kind: 'status', status: 403, match: 'service=git-upload-pack', times: 99 },
+    )
+    const commitId = await commitOn(base, 'one')
+    await expect(store.push({ commitId, branch: 'agent/x', expectedHeadId: undefined })).rejects.toMatchObject({
+      category: 'transient',
+    })
+  })
+
   it('asks once more for a token that was renewed meanwhile', async () => {
     const tokens = ['old-token', fixture.server.access.password]
     const renewed = await fixture.open({

@@ -11,9 +11,11 @@ export type AnswerLimits = {
 export function boundedFetch(limits: AnswerLimits): typeof fetch {
   return async (input, init) => {
     const response = await fetch(input, { ...init, signal: AbortSignal.timeout(limits.timeoutMs) })
-    const body = response.body === null ? null : await readBounded(response.body, limits.maxAnswerBytes)
     const { status, statusText, headers } = response
-    return new Response(isWithoutBody(status) ? null : body, { status, statusText, headers })
+    const reading = response.body === null ? null : readBounded(response.body, limits.maxAnswerBytes)
+    // A refusal says enough by its status: a connection that breaks after it does not hide it.
+    const body = response.ok ? await reading : await reading?.catch(() => null)
+    return new Response(isWithoutBody(status) ? null : (body ?? null), { status, statusText, headers })
   }
 }
 

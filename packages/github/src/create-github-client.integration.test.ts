@@ -81,6 +81,15 @@ describe('errors of the GitHub client', () => {
     expect(error.message).toContain('Said so')
   })
 
+  it.each([
+    [401, 'github-unauthorized'],
+    [403, 'github-forbidden'],
+    [500, 'github-unavailable'],
+  ])('is about the refusal, not about the connection that breaks after a %i', async (status, code) => {
+    const client = await clientOf(() => ({ cut: status }))
+    expect(await failureOf(client.repository(name))).toMatchObject({ code })
+  })
+
   it('takes a secondary limit without headers for one, by the documentation it links', async () => {
     const documentation_url =
       'https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api#about-secondary-rate-limits'

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Checkpoint, CheckResult, RunKind, RunOutcome, RunRecord, Stage, TaskProgress } from '@devbot/contracts'
-import { categoryOf, checkPassed, DevBotError, STAGES } from '@devbot/contracts'
+import { categoryOf, checkPassed, DevBotError, firstError, STAGES } from '@devbot/contracts'
 import type { WorkerDeps } from './deps.ts'
 import type { OwnedTask } from './own-task.ts'
 import { type RunOnRecord, recordedRun } from './recorded-run.ts'
@@ -53,7 +53,8 @@ export async function withRunLog(
   }
 }
 
-function outcomeOfError(error: unknown): RunOutcome {
+function outcomeOfError(thrown: unknown): RunOutcome {
+  const error = firstError(thrown)
   const reason = error instanceof Error ? error.message.slice(0, 2000) : String(error)
   const category = categoryOf(error)
   if (category === 'cancelled') return { kind: 'cancelled', reason }
@@ -163,15 +164,16 @@ function createRunLog(
         { kind: 'stage-start', stage, ...withDetail(about) },
         log.progress({ stage: foremost(active) }),
       )
-      try {
-        return await work((detail) => {
-          said = about === undefined ? detail : `${about}: ${detail}`
-        })
-      } finally {
+      const end = async () => {
         active.splice(active.indexOf(stage), 1)
         const shown = log.progress({ stage: run.outcome === undefined ? foremost(active) : 'ended' })
         await owned.record({ kind: 'stage-end', stage, durationMs: deps.now() - beganAtMs, ...withDetail(said) }, shown)
       }
+      // Not in a `finally`, where a ledger that is away would hide what went wrong first.
+      await using _end = { [Symbol.asyncDispose]: end }
+      return await work((detail) => {
+        said = about === undefined ? detail : `${about}: ${detail}`
+      })
     },
     check: async (name, result) => {
       run = { ...run, [name]: result }

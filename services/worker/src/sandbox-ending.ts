@@ -1,10 +1,11 @@
-import { DevBotError, type ErrorCode, type RunOutcome } from '@devbot/contracts'
+import { DevBotError, type ErrorCode, firstError, type RunOutcome } from '@devbot/contracts'
 
 /**
  * How a run ends whose sandbox was ended by what ran in it. Another attempt would end the same way and be paid for again,
  * so this is an outcome, not a reason to try again. Undefined: anything else, such as an engine that does not answer.
  */
-export function sandboxEnding(error: unknown): RunOutcome | undefined {
+export function sandboxEnding(thrown: unknown): RunOutcome | undefined {
+  const error = firstError(thrown)
   if (!(error instanceof DevBotError) || error.category !== 'sandbox') return undefined
   const { code, message } = error
   switch (code) {

@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http'
 import { categoryOf, DevBotError } from '@devbot/contracts'
 import { describe, expect, it } from 'vitest'
 import type { FailedAttempt, ModelRequest } from '../model-client.ts'
@@ -351,6 +352,20 @@ describe('createAnthropicModel', () => {
     expect(requests).toHaveLength(0)
     expect(codeOf(error)).toBe('model-key-malformed')
     expect(allTextOf(error)).not.toContain(KEY)
+  })
+
+  it.each<[string, (response: ServerResponse) => void]>([
+    ['breaks', (response) => void response.destroy()],
+    ['falls silent', () => undefined],
+  ])('is about the refused key, not about the connection that %s after it', async (_how, after) => {
+    const refusal: Answer = (response) => {
+      response.writeHead(401, { 'content-type': 'application/json', 'content-length': '1000' })
+      response.write('{"type":"error",')
+      setTimeout(() => after(response), 30)
+    }
+    const { error, requests } = await ask([refusal], { idleTimeoutMs: 150 })
+    expect(error).toMatchObject({ category: 'permission', code: 'model-key-refused' })
+    expect(requests).toHaveLength(1)
   })
 
   it('does not follow a redirect with the key', async () => {

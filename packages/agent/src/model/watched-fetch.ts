@@ -4,6 +4,8 @@ import { DevBotError } from '@devbot/contracts'
  * A reply of the largest output (128K tokens) is a few megabytes of events; a stream longer than this is no reply.
  */
 const MAX_REPLY_BYTES = 64 * 1024 * 1024
+/** The API's refusals have some hundred bytes, a gateway's page some thousand. */
+const MAX_REFUSAL_BYTES = 1024 * 1024
 
 /**
  * A `fetch` for one request that ends it when nothing arrives for `idleTimeoutMs` or far too much does. Every byte
@@ -44,10 +46,40 @@ export function createWatchedFetch(options: {
     async fetch(url: string | URL | Request, init?: RequestInit): Promise<Response> {
       restart()
       const response = await options.fetch(url, { ...init, redirect: 'error' })
+      if (!response.ok && response.body !== null) {
+        clearTimeout(timer)
+        return new Response(await readRefusal(response, options.idleTimeoutMs), response)
+      }
       return response.body === null ? response : new Response(response.body.pipeThrough(watch()), response)
     },
-    stop: () => clearTimeout(timer),
+    /** Also lets go of an answer that was not read to its end. */
+    stop: () => {
+      clearTimeout(timer)
+      controller.abort()
+    },
   }
+}
+
+/**
+ * What came of a refusal's body in the time: its status says enough, so a connection that breaks or falls silent after it
+ * does not hide it.
+ */
+async function readRefusal(response: Response, timeoutMs: number): Promise<Uint8Array<ArrayBuffer>> {
+  const chunks: Uint8Array[] = []
+  const read = async () => {
+    let bytes = 0
+    for await (const chunk of response.body ?? []) {
+      chunks.push(chunk)
+      bytes += chunk.byteLength
+      if (bytes > MAX_REFUSAL_BYTES) return
+    }
+  }
+  const late = Promise.withResolvers<void>()
+  const timer = setTimeout(late.resolve, timeoutMs)
+  // A body that breaks off is as good as a short one.
+  await Promise.race([read().catch(() => undefined), late.promise])
+  clearTimeout(timer)
+  return Buffer.concat(chunks)
 }
 
 function silentStream(idleTimeoutMs: number): DevBotError {

@@ -13,12 +13,13 @@ export type SeenRequest = {
 
 /**
  * What to answer: a JSON reply, `broken` (the connection is reset after the request was taken), `cut` (it is reset in
- * the middle of the reply) or `silent` (nothing ever comes).
+ * the middle of the reply; with another status than 200: `{ cut: status }`) or `silent` (nothing ever comes).
  */
 export type FakeAnswer =
   | { readonly status: number; readonly headers?: Readonly<Record<string, string>>; readonly data?: unknown }
   | 'broken'
   | 'cut'
+  | { readonly cut: number }
   | 'silent'
 
 export type FakeGitHub = {
@@ -42,8 +43,11 @@ export async function startFakeGitHub(
     const reply = answer(request, before)
     if (reply === 'silent') return
     if (reply === 'broken') return void incoming.socket.resetAndDestroy()
-    if (reply === 'cut') {
-      outgoing.writeHead(200, { 'content-type': 'application/json', 'content-length': '1000' })
+    if (reply === 'cut' || 'cut' in reply) {
+      outgoing.writeHead(reply === 'cut' ? 200 : reply.cut, {
+        'content-type': 'application/json',
+        'content-length': '1000',
+      })
       return void outgoing.write('[{"id":', () => setTimeout(() => incoming.socket.resetAndDestroy(), 20))
     }
     outgoing.writeHead(reply.status, { 'content-type': 'application/json; charset=utf-8', ...reply.headers })
