@@ -49,6 +49,41 @@ describe('keepTree', () => {
   })
 })
 
+describe('writeKeptTree', () => {
+  it('makes the tree that writeTree makes, and keeps the newest', async () => {
+    const base = await store.writeTree(EMPTY_TREE, [put('a', '1'), put('d/x', 'x'), put('d/y', 'y'), put('f', 'f')])
+    const changes = [
+      put('a', '2', '100755'),
+      put('ä "odd" \' x.txt', Buffer.from([0, 10, 255])),
+      put('copy', '2'),
+      remove('d/x'),
+      remove('d/y'),
+      put('d', 'now a file'),
+      remove('f'),
+      put('f/in', ''),
+      put('link', 'a', '120000'),
+    ]
+    await store.keepTree('base', base)
+    const other = await store.writeKeptTree('run-1', base, [put('other', 'o')])
+    const kept = await store.writeKeptTree('run-1', base, changes)
+    expect(kept).toBe(await store.writeTree(base, changes))
+    runGit(fixture.directory, ['gc', '-q', '--prune=now'])
+    expect(await store.hasWholeTree(kept)).toBe(true)
+    expect(await store.hasWholeTree(other)).toBe(false)
+    expect(await store.writeKeptTree('run-1', kept, [])).toBe(kept)
+    expect(await store.writeKeptTree('run-2', kept, [remove('never there'), remove('line\nend')])).toBe(kept)
+    await store.keepTree('run-1', kept)
+    expect(await store.writeKeptTree('run-1', base, changes)).toBe(kept)
+  })
+
+  it('refuses what may not be part of a change', async () => {
+    for (const path of ['.git/config', 'a/../b', 'x\ny']) {
+      const writing = store.writeKeptTree('run-1', EMPTY_TREE, [put(path, 'x')])
+      await expect(writing).rejects.toMatchObject({ code: 'git-path-refused' })
+    }
+  })
+})
+
 describe('hasWholeTree', () => {
   it('says no when a file of the tree is missing', async () => {
     const tree = await store.writeTree(EMPTY_TREE, [put('a/b', 'gone'), put('c', 'there')])

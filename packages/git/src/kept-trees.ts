@@ -1,14 +1,14 @@
 import { DevBotError, type ObjectId } from '@devbot/contracts'
 import type { Git } from './spawn-git.ts'
 
-/** The tree stays in the store however it is tidied up. A ref may name a tree: a commit would be told to servers by fetches. */
+/** The tree stays in the store however it is tidied up. A ref may name a tree as well as a commit. */
 export async function keepTree(git: Git, name: string, treeId: ObjectId): Promise<void> {
-  await git.run(['update-ref', refFor(name), treeId])
+  await git.run(['update-ref', keptTreeRef(name), treeId])
 }
 
 /** Nothing is wrong with a name that keeps nothing. */
 export async function letTreeGo(git: Git, name: string): Promise<void> {
-  await git.run(['update-ref', '-d', refFor(name)])
+  await git.run(['update-ref', '-d', keptTreeRef(name)])
 }
 
 /** Whether a tree is there with everything in it. */
@@ -18,7 +18,8 @@ export async function hasWholeTree(git: Git, treeId: ObjectId): Promise<boolean>
   return exitCode === 0
 }
 
-function refFor(name: string): string {
+/** Throws a bug for a name that could lead elsewhere. */
+export function keptTreeRef(name: string): string {
   if (/^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$/.test(name)) return `refs/devbot/checkpoints/${name}`
   throw new DevBotError({
     category: 'bug',

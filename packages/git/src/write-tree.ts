@@ -57,7 +57,8 @@ function indexLinesFor(changes: readonly TreeChange[], puts: readonly PutWithId[
   return [...deletions, ...puts.map((put) => `${put.mode} ${put.objectId} 0\t${put.path}\0`)].join('')
 }
 
-function refuseBadInput(changes: readonly TreeChange[]): void {
+/** Throws `invalid-input`, `git-path-refused`, for paths that may not be part of a change, or not together. */
+export function refuseBadInput(changes: readonly TreeChange[]): void {
   const paths = new Set<string>()
   const putPaths = new Set<string>()
   for (const { kind, path } of changes) {

@@ -31,8 +31,7 @@ export async function takeTree(
   const digest = digestOf(changes)
   if (digest === before?.digest) return before
   refuseSecrets(deps, changes)
-  const treeId = await store.writeTree(startTreeId, changes)
-  await store.keepTree(run.runId, treeId)
+  const treeId = await store.writeKeptTree(run.runId, startTreeId, changes)
   return { treeId, changes, digest }
 }
 
