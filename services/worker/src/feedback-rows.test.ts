@@ -86,6 +86,12 @@ describe('judgeFeedback', () => {
     expect(judge(review, comment).round).toHaveLength(2)
   })
 
+  it('takes the comment alone when the review around it has no word of its own', () => {
+    const review = item({ reviewState: 'commented', body: '' })
+    const comment = item({ kind: 'inline-comment', reviewId: review.objectId })
+    expect(judge(review, comment).round.map((row) => row.item.kind)).toEqual(['inline-comment'])
+  })
+
   it('judges each author for themselves when an outsider answers inside a writer’s review', () => {
     const review = item({ reviewState: 'changes-requested' })
     const reply = item({

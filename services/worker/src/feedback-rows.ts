@@ -103,7 +103,9 @@ function idleReason(
     case 'inline-comment':
       return undefined
     case 'review':
-      if (item.reviewState === 'changes-requested' || reviewsWithComments.has(item.objectId)) return undefined
+      if (item.reviewState === 'changes-requested') return undefined
+      // GitHub makes a review without a word around each single comment, which is an item of its own.
+      if (reviewsWithComments.has(item.objectId) && item.body.trim() !== '') return undefined
       return `a review that asks for nothing (${item.reviewState ?? 'no state'})`
     case 'conversation-comment':
       return addressesBot(item.body, ownLogin) ? undefined : 'does not address DevBot'
