@@ -260,6 +260,17 @@ describe('createPullRequest', () => {
     expect(await client.createPullRequest(name, newPullRequest)).toMatchObject({ number: 9 })
   })
 
+  it('says so when there are no commits between the branches, and does not ask again', async () => {
+    const data = {
+      message: 'Validation Failed',
+      errors: [{ resource: 'PullRequest', code: 'custom', message: 'No commits between trunk and agent/x-1' }],
+    }
+    const client = await clientOf(table({ [create]: () => ({ status: 422, data }), [list]: () => ok([]) }))
+    const failure = await failureOf(client.createPullRequest(name, newPullRequest))
+    expect(failure).toMatchObject({ code: 'github-unprocessable', details: { errorCode: 'custom' } })
+    expect(seenOf('POST')).toHaveLength(1)
+  })
+
   it('does not take a closed, a foreign or another base’s pull request for it', async () => {
     const others = [
       pullRequestObject({ state: 'closed' }),
@@ -529,3 +540,105 @@ function upperCased(key: string, data: object): Record<string, unknown> {
   const value = Object.getOwnPropertyDescriptor(data, key)?.value
   return typeof value === 'string' ? { [key]: value.toUpperCase() } : {}
 }
+
+describe('questions that GitHub answered before', () => {
+  const repository = () => ok(repositoryObject())
+
+  it('are asked with the answer’s tag, and answered from memory while nothing changed', async () => {
+    let version = 'one'
+    const client = await clientOf((request) => {
+      if (request.headers['if-none-match'] === `"${version}"`) return { status: 304 }
+      const base = { ...repositoryObject(), default_branch: version }
+      return { status: 200, headers: { etag: `"${version}"` }, data: base }
+    })
+    expect((await client.repository(name)).defaultBranch).toBe('one')
+    expect((await client.repository(name)).defaultBranch).toBe('one')
+    expect(fake?.seen.map(({ headers }) => headers['if-none-match'])).toEqual([undefined, '"one"'])
+    version = 'two'
+    expect((await client.repository(name)).defaultBranch).toBe('two')
+    expect((await client.repository(name)).defaultBranch).toBe('two')
+    expect(fake?.seen.at(-1)?.headers['if-none-match']).toBe('"two"')
+  })
+
+  it('find all pages again, of which only one changed', async () => {
+    const tag = (request: SeenRequest, body: string) => ({ etag: `"${request.query.get('page') ?? 1}-${body}"` })
+    let secondPage = 'first'
+    const client = await clientOf((request) => {
+      if (request.path !== '/repos/octo/hello/issues/7/comments')
+        return request.path === '/user' ? ok({ login: 'devbot' }) : ok([])
+      const isSecond = request.query.get('page') === '2'
+      const text = isSecond ? secondPage : 'hello'
+      const headers = {
+        ...tag(request, text),
+        ...(isSecond ? {} : { link: `<${fake?.url}${request.path}?page=2>; rel="next"` }),
+      }
+      if (request.headers['if-none-match'] === headers.etag) return { status: 304, headers: { etag: headers.etag } }
+      const comment = { ...commentObject(), id: isSecond ? 2 : 1, body: text, user: { login: 'devbot', type: 'User' } }
+      return { status: 200, headers, data: [comment] }
+    })
+    expect(await client.listOwnComments(name, 7)).toEqual(['hello', 'first'])
+    secondPage = 'edited'
+    expect(await client.listOwnComments(name, 7)).toEqual(['hello', 'edited'])
+  })
+
+  it('are asked without a tag where GitHub gave none', async () => {
+    const client = await clientOf(repository)
+    await client.repository(name)
+    await client.repository(name)
+    expect(fake?.seen.map(({ headers }) => headers['if-none-match'])).toEqual([undefined, undefined])
+  })
+})
+
+describe('a rate limit', () => {
+  /** As the ledger keeps it, for workers that share it. */
+  function sharedWaits() {
+    const known = new Map<string, { untilMs: number }>()
+    return {
+      known,
+      until: (wait: string) => known.get(wait),
+      extend: (wait: string, untilMs: number) => void known.set(wait, { untilMs }),
+    }
+  }
+
+  it('that one worker met is kept by all, without a further request', async () => {
+    const waits = sharedWaits()
+    const first = await clientOf(() => ({ status: 403, headers: { 'retry-after': '90' } }), { waits })
+    await failureOf(first.repository(name))
+    expect(fake?.seen).toHaveLength(1)
+    const address = fake?.url ?? ''
+    const second = createGitHubClient({ apiUrl: address, auth: { kind: 'token', token: () => token }, waits })
+    const error = await failureOf(second.repository(name))
+    expect(error).toMatchObject({ category: 'transient', code: 'github-rate-limited' })
+    expect(error.retryAfterMs).toBeGreaterThan(80_000)
+    expect(fake?.seen).toHaveLength(1)
+  })
+
+  it('that is nearly used up is left to others until its hour is over', async () => {
+    const waits = sharedWaits()
+    const reset = Math.floor(Date.now() / 1000) + 600
+    const headers = (remaining: number) => ({
+      'x-ratelimit-limit': '5000',
+      'x-ratelimit-remaining': String(remaining),
+      'x-ratelimit-reset': String(reset),
+    })
+    const client = await clientOf(
+      (_request, before) => ({ status: 200, headers: headers(51 - before.length), data: repositoryObject() }),
+      { waits },
+    )
+    await client.repository(name)
+    await client.repository(name)
+    await client.repository(name)
+    expect(await failureOf(client.repository(name))).toMatchObject({ code: 'github-rate-limited' })
+    expect(fake?.seen).toHaveLength(3)
+    expect(waits.known.get('github:core')?.untilMs).toBeGreaterThan(Date.now() + 590_000)
+  })
+
+  it('is over when its time is', async () => {
+    const waits = sharedWaits()
+    waits.extend('github:core', Date.now() + 100)
+    const client = await clientOf(() => ok(repositoryObject()), { waits })
+    await failureOf(client.repository(name))
+    await new Promise((resolve) => setTimeout(resolve, 120))
+    expect(await client.repository(name)).toMatchObject({ canPush: expect.any(Boolean) })
+  })
+})
