@@ -76,6 +76,18 @@ export async function measureSandbox(): Promise<BenchResult> {
           ours: median(reading.ours),
           baseline: { what: 'tar of the whole tree through docker exec', value: median(reading.plain) },
         },
+        {
+          name: `the same for a checkpoint, with everything left running`,
+          unit: 'ms',
+          ours: median(reading.running),
+          baseline: { what: 'the export that stops everything', value: median(reading.ours) },
+        },
+        {
+          name: 'a checkpoint when nothing changed: the scan alone',
+          unit: 'ms',
+          ours: median(reading.scan),
+          baseline: { what: 'the export that stops everything', value: median(reading.ours) },
+        },
       ],
       notes: [
         `sandbox image ${IMAGE}; a pod is an anchor and a sandbox, the plain container of the baselines is one, without any of the limits. Medians of ${RUNS} (${CALLS} for calls).`,
@@ -178,24 +190,28 @@ async function measureTalking(sandbox: Sandbox) {
 async function measureReading(sandbox: Sandbox) {
   const container = await plainContainer()
   const ours: number[] = []
+  const running: number[] = []
+  const scan: number[] = []
   const plain: number[] = []
+  const exported = (keepRunning: boolean) =>
+    timed(async () => {
+      const change = await sandbox.exportChange({ maxFiles: 100, maxBytes: 1_000_000, keepRunning })
+      if (change.entries.length !== 1) throw new Error(`expected one changed file, got ${change.entries.length}`)
+    })
   try {
     await container.exec('mkdir /tmp/tree && tar -xf - -C /tmp/tree', await largeTree())
     for (let round = 0; round < RUNS; round += 1) {
       await sandbox.exec(`echo ${round} > packages/part-7/file-350.ts`, generous)
-      ours.push(
-        await timed(async () => {
-          const change = await sandbox.exportChange({ maxFiles: 100, maxBytes: 1_000_000 })
-          if (change.entries.length !== 1) throw new Error(`expected one changed file, got ${change.entries.length}`)
-        }),
-      )
+      running.push(await exported(true))
+      scan.push(await exported(true))
+      ours.push(await exported(false))
       plain.push(await timed(() => container.exec('tar -cf - -C /tmp/tree . | cat >/dev/null')))
     }
   } finally {
     await container.remove()
   }
-  say(`  export: ${ms(ours)}, tar of everything ${ms(plain)}`)
-  return { ours, plain }
+  say(`  export: ${ms(ours)}, all left running ${ms(running)}, scan ${ms(scan)}, tar of everything ${ms(plain)}`)
+  return { ours, running, scan, plain }
 }
 
 /** A container as anybody would start it, by the command line. */

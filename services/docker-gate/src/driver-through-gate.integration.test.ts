@@ -49,11 +49,14 @@ describe.skipIf(!hasEngine)('the docker driver behind docker-gate', () => {
     const sandbox = await driver.create(spec)
     await sandbox.importTree(tarOf({ 'a.txt': 'one\n', 'b/run.sh': '#!/bin/sh\necho ran\n' }))
     await sandbox.markSetupDone()
-    expect(await sh(sandbox, 'cat a.txt; b/run.sh; echo two > new.txt')).toBe('one\nran\n')
+    await sandbox.overlay(tarOf({ 'a.txt': 'two\n' }), ['b/gone'])
+    expect(await sh(sandbox, 'cat a.txt; b/run.sh; echo two > new.txt')).toBe('two\nran\n')
     expect((await sandbox.run('exit 4', generous)).exitCode).toBe(4)
     expect((await sandbox.run('sleep 60', { ...generous, timeoutMs: 500 })).timedOut).toBe(true)
-    const change = await sandbox.exportChange({ maxFiles: 10, maxBytes: 1000 })
-    expect(change.entries.map(({ path }) => path)).toEqual(['new.txt'])
+    for (const keepRunning of [true, false]) {
+      const change = await sandbox.exportChange({ maxFiles: 10, maxBytes: 1000, keepRunning })
+      expect(change.entries.map(({ path }) => path).sort()).toEqual(['a.txt', 'new.txt'])
+    }
     await sandbox[Symbol.asyncDispose]()
     expect(await world.gate.listContainers({ all: true, filters: { label: ['dev.devbot.instance'] } })).toEqual([])
   })
