@@ -2,6 +2,7 @@ import { Redis } from 'ioredis'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { connectLedger } from './connect-ledger.ts'
 import type { Ledger } from './ledger.ts'
+import { LEDGER_VERSION } from './records.ts'
 import { createdTask, takenTask } from './testing/ledger-fixture.ts'
 import { feedbackFor, freshInstance, newTaskFor, runFor } from './testing/sample-records.ts'
 import { type StartedRedis, startRedis } from './testing/start-redis.ts'
@@ -130,8 +131,25 @@ describe('connectLedger', () => {
     await expect(ledger.snapshot(task.id)).rejects.toMatchObject(corrupt)
     await client.hset(key, 'record', JSON.stringify({ ...task, rounds: 'many' }))
     await expect(ledger.snapshot(task.id)).rejects.toMatchObject(corrupt)
-    await client.hset(key, 'record', JSON.stringify({ ...task, version: 2 }))
+    await client.hset(key, 'record', JSON.stringify({ ...task, version: LEDGER_VERSION + 1 }))
     await expect(ledger.snapshot(task.id)).rejects.toMatchObject({ category: 'config', code: 'ledger-newer' })
+    client.disconnect()
+  })
+})
+
+describe('raiseVersion', () => {
+  it('marks an older ledger as one of this version, and never lowers a newer one', async () => {
+    const client = new Redis(redis.url)
+    for (const [before, after] of [
+      [undefined, LEDGER_VERSION],
+      [1, LEDGER_VERSION],
+      [LEDGER_VERSION + 1, LEDGER_VERSION + 1],
+    ]) {
+      const instance = freshInstance()
+      if (before !== undefined) await client.set(`devbot:${instance}:schema`, before)
+      await (await open({ instance })).raiseVersion()
+      expect(await client.get(`devbot:${instance}:schema`)).toBe(String(after))
+    }
     client.disconnect()
   })
 })
@@ -148,11 +166,18 @@ describe('checkSafety', () => {
     await client.config('SET', 'maxmemory-policy', 'allkeys-lru')
     await client.config('SET', 'appendfsync', 'everysec')
     await client.config('SET', 'appendonly', 'no')
-    await client.set(`devbot:${instance}:schema`, '2')
+    await client.set(`devbot:${instance}:schema`, LEDGER_VERSION + 1)
     client.disconnect()
     const failure = await failureOf(ledger.checkSafety())
     expect(failure).toMatchObject({ category: 'config', code: 'ledger-unsafe' })
-    for (const word of ['maxmemory-policy', 'allkeys-lru', 'appendfsync', 'everysec', 'appendonly', 'version 2']) {
+    for (const word of [
+      'maxmemory-policy',
+      'allkeys-lru',
+      'appendfsync',
+      'everysec',
+      'appendonly',
+      `version ${LEDGER_VERSION + 1}`,
+    ]) {
       expect(failure.message).toContain(word)
     }
   })

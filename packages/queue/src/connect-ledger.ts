@@ -38,6 +38,9 @@ export async function connectLedger(options: LedgerOptions): Promise<Ledger> {
     ...createOperatorLedger(scripts, bodies),
     ...createPauseLedger(scripts),
     checkSafety: () => checkSafety(scripts, options.redisUrl),
+    raiseVersion: async () => {
+      await scripts.run('raise-version')
+    },
     close: () => closeConnection(client),
   }
 }

@@ -24,6 +24,11 @@ export interface Ledger extends PlanIntakeLedger, FeedbackIntakeLedger, WorkerLe
   /** Refuses an unsafe Redis: eviction policy other than noeviction, append-only file off or not synced always, no
    * password beyond loopback, or records written by a newer DevBot. Throws category `config` naming every finding. */
   checkSafety(): Promise<void>
+  /**
+   * Marks the ledger as one of this version, so that an older DevBot refuses to start with it. For services, after
+   * `checkSafety`. Older records need nothing more: they are read as they are, what they lack has defaults.
+   */
+  raiseVersion(): Promise<void>
   close(): Promise<void>
 }
 

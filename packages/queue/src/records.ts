@@ -1,8 +1,14 @@
 import { DevBotError, type Task, taskSchema } from '@devbot/contracts'
 import { z } from 'zod'
 
-/** Version of every record this DevBot writes, and the newest it can read. */
-export const LEDGER_VERSION = 1
+/**
+ * Version of the ledger as a whole: the newest this DevBot can read, and what it marks a ledger with at a start. To be
+ * raised when an older DevBot could not read what is written now (a new kind of inbox item, event or turn entry) or would
+ * misread it; a field with a default needs no new one.
+ *
+ * 1: the first. 2: runs that are gone on with, cancel, retry, pause, adoption.
+ */
+export const LEDGER_VERSION = 2
 
 /**
  * Reads one record. Throws category `config` (`ledger-newer`) when a newer DevBot wrote it, category `bug`

@@ -12,6 +12,7 @@ await runService(async () => {
   const redis = { redisUrl: config.redisUrl.reveal(), instance: config.instance }
   const ledger = await connectLedger(redis)
   await ledger.checkSafety()
+  await ledger.raiseVersion()
   const queue = createTaskQueue(redis)
   const watcher = startWatcher({
     directory: config.plansDirectory,

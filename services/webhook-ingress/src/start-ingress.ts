@@ -14,6 +14,7 @@ export async function startIngress(config: IngressConfig): Promise<RunningServic
   const redis = { redisUrl: config.redisUrl.reveal(), instance: config.instance }
   const ledger = await connectLedger(redis)
   await ledger.checkSafety()
+  await ledger.raiseVersion()
   const queue = createTaskQueue(redis)
   const app = createApp({
     ledger,

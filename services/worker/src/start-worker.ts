@@ -43,15 +43,17 @@ export async function startWorker(
   })
   const ledger = await connectLedger({ ...redis, bodyDirectory: join(dataDirectory, 'bodies') })
   await ledger.checkSafety()
+  await ledger.raiseVersion()
   const queue = createTaskQueue(redis)
+  const waits = await watchWaits(ledger.waits, (error) =>
+    log.warn({ error }, 'the waits that workers share could not be read or told'),
+  )
   const github = createGitHubClient({
     apiUrl: config.githubApiUrl,
     auth: githubAuth(config),
     onWarning: (message) => log.warn(message),
+    waits,
   })
-  const waits = await watchWaits(ledger.waits, (error) =>
-    log.warn({ error }, 'the waits that workers share could not be read or told'),
-  )
   const activity = createActivity()
   const deps: WorkerDeps = around({
     ledger,

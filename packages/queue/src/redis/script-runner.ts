@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { DevBotError } from '@devbot/contracts'
 import type { Redis } from 'ioredis'
+import { LEDGER_VERSION } from '../records.ts'
 import { keyPrefixFor } from './instance-name.ts'
 import { toLedgerError } from './redis-errors.ts'
 import { redisAddress } from './redis-url.ts'
@@ -24,6 +25,7 @@ const SCRIPTS = [
   'move-task',
   'path-state',
   'plan-task',
+  'raise-version',
   'record-event',
   'release',
   'report-worker',
@@ -60,7 +62,7 @@ export type ScriptRunner = {
 const NUMBER_OF_KEYS = 0
 
 export function createScriptRunner(client: Redis, options: { redisUrl: string; instance: string }): ScriptRunner {
-  const prelude = readScript('prelude')
+  const prelude = `local LEDGER_VERSION = ${LEDGER_VERSION}\n${readScript('prelude')}`
   for (const name of SCRIPTS) {
     client.defineCommand(commandName(name), { numberOfKeys: NUMBER_OF_KEYS, lua: `${prelude}\n${readScript(name)}` })
   }

@@ -13,7 +13,7 @@ local branchOwner = redis.call('HGET', key('branches'), repository .. '\n' .. br
 if branchOwner and branchOwner ~= newest then return { 'branch-taken', branchOwner } end
 if taskExists(id) then return { 'id-taken' } end
 
-redis.call('SETNX', key('schema'), '1')
+redis.call('SETNX', key('schema'), LEDGER_VERSION)
 redis.call('HSET', taskKey(id), 'record', record, 'updatedAtMs', acceptedAtMs, 'planText', planText,
   'repository', repository, 'planPath', planPath, 'branch', branch, 'rank', rank)
 redis.call('HSET', key('paths'), pathEntry, id)
