@@ -28,20 +28,25 @@ export function costOf(billed: readonly RequestSummary[]): Cost {
   return { index, readShare: sum.cacheRead / Math.max(1, sum.input + sum.cacheWrite + sum.cacheRead) }
 }
 
-/** How many requests do not begin with the whole of the one before: tools, system prompt, every message. */
+/** How many requests do not begin with the whole of the one before: tools, system prompt, every block of every message. */
 export function prefixBreaks(requests: readonly MessagesRequest[]): number {
   const shapes = requests.map(shapeOf)
   return shapes.filter((shape, at) => {
     const before = shapes[at - 1]
     if (before === undefined) return false
-    return shape.head !== before.head || before.messages.some((message, index) => shape.messages[index] !== message)
+    return shape.head !== before.head || before.blocks.some((block, index) => shape.blocks[index] !== block)
   }).length
 }
 
 function shapeOf({ model, tools, system, tool_choice, thinking, messages }: MessagesRequest) {
   return {
     head: withoutMarks({ model, tools, system, tool_choice, thinking }),
-    messages: messages.map(withoutMarks),
+    // The prompt cache goes by blocks: one more at the end of the last message leaves the prefix as it was.
+    blocks: messages.flatMap(({ role, content }) =>
+      typeof content === 'string'
+        ? [withoutMarks([role, content])]
+        : content.map((block) => withoutMarks([role, block])),
+    ),
   }
 }
 

@@ -3,7 +3,7 @@ import type { AgentEvent } from './agent-event.ts'
 import type { PreparedCall, ToolContext, ToolOutcome } from './agent-tool.ts'
 import type { ToolSet } from './create-tools.ts'
 import type { FinishClaim, FinishVerdict, TurnRecorder, Workspace } from './ports.ts'
-import type { CallNature, Replay } from './recorded-run.ts'
+import type { CallNature, RecordedResult, Replay, ReplayedAnswer } from './recorded-run.ts'
 import type { ToolAnswer, ToolCall } from './tool-protocol.ts'
 
 export type CallsInput = {
@@ -95,8 +95,8 @@ function toolOf(tools: ToolSet, name: string) {
 async function answerOne(call: ToolCall, input: CallsInput): Promise<ToolAnswer & { readonly isCarriedOut: boolean }> {
   const prepared = prepare(call, input.tools)
   const nature = natureOf(call, input.tools)
-  const replayed = await replay(call, nature, prepared.kind === 'ready' ? prepared.detail : '', input)
-  if (replayed !== undefined) return { ...replayed, isCarriedOut: false }
+  const replayed = input.replay.answer(input.turn, call, nature)
+  if (replayed !== undefined) return replay(call, prepared, replayed, input)
   if (prepared.kind === 'invalid') {
     return { ...(await record(call, { kind: 'error', text: prepared.message }, '', input)), isCarriedOut: false }
   }
@@ -129,14 +129,21 @@ async function stopped(call: ToolCall, text: string, detail: string, input: Call
 /** The answer that is on record, or what a call is told that was cut off. */
 async function replay(
   call: ToolCall,
-  nature: CallNature,
-  detail: string,
+  prepared: ReturnType<typeof prepare>,
+  replayed: ReplayedAnswer,
   input: CallsInput,
-): Promise<ToolAnswer | undefined> {
-  const replayed = input.replay.answer(input.turn, call, nature)
-  if (replayed === undefined) return undefined
-  if (replayed.kind === 'interrupted') return record(call, { kind: 'error', text: replayed.text }, detail, input)
-  const { isError, text, detail: said, changed } = replayed.result
+): Promise<ToolAnswer & { readonly isCarriedOut: boolean }> {
+  if (replayed.kind === 'interrupted') {
+    const detail = prepared.kind === 'ready' ? prepared.detail : ''
+    return { ...(await record(call, { kind: 'error', text: replayed.text }, detail, input)), isCarriedOut: false }
+  }
+  const isCarriedOut = replayed.again && prepared.kind === 'ready' && !input.signal.aborted
+  if (isCarriedOut) await runTool(call, prepared, input)
+  return { ...answerOnRecord(call, replayed.result), isCarriedOut }
+}
+
+function answerOnRecord(call: ToolCall, result: RecordedResult): ToolAnswer {
+  const { isError, text, detail: said, changed } = result
   return {
     call,
     isError,
@@ -203,8 +210,8 @@ async function judge(
   if (call.refusal !== undefined) return reject(call.refusal)
   const read = input.tools.finish.readClaim(call.input)
   if (read.kind === 'invalid') return reject(read.message)
-  const replayed = await replay(call, 'finish', read.detail, input)
-  if (replayed !== undefined) return { answer: replayed }
+  const replayed = input.replay.answer(input.turn, call, 'finish')
+  if (replayed?.kind === 'recorded') return { answer: answerOnRecord(call, replayed.result) }
   if (input.signal.aborted) return { answer: await stopped(call, STOPPED, read.detail, input) }
   if (judgedBefore) return reject('Not looked at: one finish in a reply is enough.', read.detail)
   input.onEvent({ kind: 'tool-call', turn: input.turn, tool: call.name, detail: read.detail })

@@ -21,7 +21,7 @@ export {
   reviseMessage,
   systemPromptFor,
 } from './prompt-messages.ts'
-export type { RecordedEntry, RecordedReply, RecordedRun } from './recorded-run.ts'
+export { lostTurns, type RecordedEntry, type RecordedRun } from './recorded-run.ts'
 export { renderTemplate } from './render-prompt.ts'
 export { type AgentInput, type AgentResult, runAgent } from './run-agent.ts'
 export { createTextProtocol } from './text-protocol.ts'

@@ -45,9 +45,10 @@ export type RecordedRun = {
 /** What a call is to a sandbox that was rebuilt: `once` for what may reach out of it, or takes what no file holds. */
 export type CallNature = 'reads' | 'repeatable' | 'once' | 'finish'
 
-/** How a call is answered without being carried out. */
+/** How a call is answered that was begun before. */
 export type ReplayedAnswer =
-  | { readonly kind: 'recorded'; readonly result: RecordedResult }
+  /** `again`: the sandbox does not have what it did to the files; it is done again, and the answer stays what it was. */
+  | { readonly kind: 'recorded'; readonly result: RecordedResult; readonly again: boolean }
   | { readonly kind: 'interrupted'; readonly text: string }
 
 /**
@@ -85,17 +86,28 @@ export function createReplay({ entries, restoredTurn }: RecordedRun = { entries:
     answer(turn, call, nature) {
       if (!replies.has(turn)) return undefined
       const result = results.get(keyOf(turn, call.id))
-      const recorded = result === undefined ? undefined : ({ kind: 'recorded', result } as const)
+      const recorded = result === undefined ? undefined : ({ kind: 'recorded', result, again: false } as const)
       // The model has read it: whatever became of its effects, this is what was said.
       if (turn < lastTurn) return recorded ?? interrupted()
       if (nature === 'reads') return recorded
       // A claim that was accepted is judged again: the judgement was the worker's, and is gone with it.
       if (nature === 'finish') return result?.isError === true ? recorded : undefined
-      if (turn <= restoredTurn) return recorded ?? (started.has(keyOf(turn, call.id)) ? interrupted() : undefined)
-      const wasBegun = result !== undefined || started.has(keyOf(turn, call.id))
-      return nature === 'once' && wasBegun && call.refusal === undefined ? interrupted() : undefined
+      if (recorded !== undefined) return { ...recorded, again: turn > restoredTurn && call.refusal === undefined }
+      return started.has(keyOf(turn, call.id)) ? interrupted() : undefined
     },
   }
+}
+
+/**
+ * Turns before the last whose changes the restored sandbox does not have, and the model believes in. Only where a checkpoint
+ * could not be taken; what the last turn did is done again.
+ */
+export function lostTurns({ entries, restoredTurn }: RecordedRun): readonly number[] {
+  const lastTurn = Math.max(0, ...entries.map(({ turn }) => turn))
+  const changing = entries.filter((entry) => {
+    return entry.kind === 'tool-start' || (entry.kind === 'tool-result' && entry.changed !== undefined)
+  })
+  return [...new Set(changing.map(({ turn }) => turn))].filter((turn) => turn > restoredTurn && turn < lastTurn)
 }
 
 function keyOf(turn: number, toolUseId: string): string {

@@ -149,15 +149,16 @@ describe('runAgent with an attempt on record', () => {
       const onRecord = world.entries.filter(({ kind }) => kind === 'reply').length
       const resumed = await attempt(world, 0)
       expect(resumed.ending, `step ${crashAt}`).toMatchObject({ kind: 'finished', claim: CLAIM })
-      // What a command did is lost where the sandbox was, and the agent is told so; files that tools wrote are there.
+      // What a command did that was under way is lost with the sandbox, and the agent is told so; the rest is there.
       for (const [path, content] of undisturbed.files) {
         if (content !== 'touched') expect(world.files.get(path), `step ${crashAt}, ${path}`).toBe(content)
         else if (!world.files.has(path)) expect(toldOfInterruption(world), `step ${crashAt}`).toBe(true)
       }
       expect(world.requests.length - asked).toBe(REPLIES.length - onRecord)
       for (const request of world.requests) expect(conversationProblem(request)).toBeUndefined()
+      // Again only for its effect, when the sandbox was lost before the files were kept.
       for (const command of ['touch b', 'touch c']) {
-        expect(world.commands.filter((other) => other === command).length).toBeLessThanOrEqual(1)
+        expect(world.commands.filter((other) => other === command).length).toBeLessThanOrEqual(2)
       }
     }
   })

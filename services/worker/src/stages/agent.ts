@@ -8,6 +8,7 @@ import {
   createTools,
   type FinishClaim,
   type FinishVerdict,
+  lostTurns,
   type ModelSwitch,
   type RecordedRun,
   runAgent,
@@ -134,12 +135,15 @@ async function editedPlan(deps: WorkerDeps, owned: OwnedTask, log: RunLog): Prom
 
 function restartNotes(recorded: RecordedRun | undefined): readonly AgentNote[] {
   if (recorded === undefined || !recorded.entries.some((entry) => entry.kind === 'tool-result')) return []
-  const state =
-    recorded.restoredTurn === 0 ? 'as they were at the start' : `those of after turn ${recorded.restoredTurn}`
+  const [firstLost] = lostTurns(recorded)
+  const files =
+    firstLost === undefined
+      ? 'The files are as you left them.'
+      : `The files are those of before turn ${firstLost}; what you changed since is gone.`
   return [
     {
       about: 'restart',
-      text: `DevBot was restarted and the sandbox rebuilt: its files are ${state}. Background jobs, the shell's directory and variables, and files that git ignores are gone, but for what setup makes.`,
+      text: `DevBot was restarted and the sandbox rebuilt. ${files} Background jobs, the shell's directory and variables, and files that git ignores are gone, but for what setup makes.`,
     },
   ]
 }
