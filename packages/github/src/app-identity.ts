@@ -23,7 +23,7 @@ const FRESH_TOKEN_WAIT_MS = 1_000
 const installationSchema = z.object({ id: z.int().positive() })
 const appSchema = z.object({ slug: z.string().min(1) })
 
-type Options = Omit<OctokitOptions, 'authorization'>
+type Options = Omit<OctokitOptions, 'authorization' | 'rateName'>
 
 /** DevBot as a GitHub App: each repository's requests and git operations carry a token minted for that repository. */
 export function createAppIdentity(auth: AppAuth, options: Options): Identity {
@@ -36,7 +36,13 @@ export function createAppIdentity(auth: AppAuth, options: Options): Identity {
     }),
     octokit(name) {
       const known =
-        octokits.get(name) ?? octokitFor({ ...options, authorization: installationAuthorization(app, name) })
+        octokits.get(name) ??
+        octokitFor({
+          ...options,
+          authorization: installationAuthorization(app, name),
+          // An installation's limit is one for all repositories of its owner.
+          rateName: `github:${ownerAndRepo(name).owner.toLowerCase()}`,
+        })
       octokits.set(name, known)
       return known
     },
@@ -54,6 +60,7 @@ function createApp(auth: AppAuth, options: Options) {
 
   const octokit = octokitFor({
     ...options,
+    rateName: 'github:app',
     authorization: {
       header: async () => `bearer ${await signedToken(currentAuth())}`,
       async renew() {

@@ -542,13 +542,13 @@ function upperCased(key: string, data: object): Record<string, unknown> {
 }
 
 describe('questions that GitHub answered before', () => {
-  const repository = () => ok(repositoryObject())
+  const repository = () => ok(repositoryObject)
 
   it('are asked with the answer’s tag, and answered from memory while nothing changed', async () => {
     let version = 'one'
     const client = await clientOf((request) => {
       if (request.headers['if-none-match'] === `"${version}"`) return { status: 304 }
-      const base = { ...repositoryObject(), default_branch: version }
+      const base = { ...repositoryObject, default_branch: version }
       return { status: 200, headers: { etag: `"${version}"` }, data: base }
     })
     expect((await client.repository(name)).defaultBranch).toBe('one')
@@ -573,7 +573,8 @@ describe('questions that GitHub answered before', () => {
         ...(isSecond ? {} : { link: `<${fake?.url}${request.path}?page=2>; rel="next"` }),
       }
       if (request.headers['if-none-match'] === headers.etag) return { status: 304, headers: { etag: headers.etag } }
-      const comment = { ...commentObject(), id: isSecond ? 2 : 1, body: text, user: { login: 'devbot', type: 'User' } }
+      const mine = { body: text, user: { login: 'devbot', type: 'User' } }
+      const comment = commentObject(isSecond ? 2 : 1, '2026-11-22T10:00:00Z', mine)
       return { status: 200, headers, data: [comment] }
     })
     expect(await client.listOwnComments(name, 7)).toEqual(['hello', 'first'])
@@ -622,7 +623,7 @@ describe('a rate limit', () => {
       'x-ratelimit-reset': String(reset),
     })
     const client = await clientOf(
-      (_request, before) => ({ status: 200, headers: headers(51 - before.length), data: repositoryObject() }),
+      (_request, before) => ({ status: 200, headers: headers(51 - before.length), data: repositoryObject }),
       { waits },
     )
     await client.repository(name)
@@ -636,7 +637,7 @@ describe('a rate limit', () => {
   it('is over when its time is', async () => {
     const waits = sharedWaits()
     waits.extend('github:core', Date.now() + 100)
-    const client = await clientOf(() => ok(repositoryObject()), { waits })
+    const client = await clientOf(() => ok(repositoryObject), { waits })
     await failureOf(client.repository(name))
     await new Promise((resolve) => setTimeout(resolve, 120))
     expect(await client.repository(name)).toMatchObject({ canPush: expect.any(Boolean) })

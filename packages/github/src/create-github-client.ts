@@ -2,6 +2,7 @@ import { type AppAuth, createAppIdentity } from './app-identity.ts'
 import type { GitHubClient } from './client.ts'
 import { createConversationCalls } from './conversation.ts'
 import { createPullRequestCalls } from './pull-requests.ts'
+import type { SharedRateWaits } from './rate-gate.ts'
 import { createRepositoryCalls } from './repositories.ts'
 import { createTokenIdentity, type TokenAuth } from './token-identity.ts'
 
@@ -20,6 +21,8 @@ export type GitHubClientOptions = {
    * one on loopback, which is a stand-in without limits.
    */
   readonly paced?: boolean
+  /** Where workers tell each other that GitHub wants to be left alone; absent: each finds out for itself. */
+  readonly waits?: SharedRateWaits
 }
 
 const DEFAULT_TIMEOUT_MS = 30_000
@@ -34,6 +37,7 @@ export function createGitHubClient(options: GitHubClientOptions): GitHubClient {
     retryBaseMs,
     paced: options.paced ?? !isLoopback(options.apiUrl),
     onWarning: options.onWarning ?? (() => undefined),
+    waits: options.waits,
   }
   const identity =
     options.auth.kind === 'token'

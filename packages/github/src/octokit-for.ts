@@ -2,7 +2,9 @@ import { retry } from '@octokit/plugin-retry'
 import { throttling } from '@octokit/plugin-throttling'
 import { Octokit } from '@octokit/rest'
 import { boundedFetch } from './bounded-fetch.ts'
+import { conditionalFetch } from './conditional-fetch.ts'
 import { toGitHubError } from './github-error.ts'
+import { createRateGate, type SharedRateWaits } from './rate-gate.ts'
 
 /** How requests prove who they come from. */
 type Authorization = {
@@ -22,6 +24,10 @@ export type OctokitOptions = {
   /** Keep GitHub's pauses between writes, and take part in its rate limits. */
   readonly paced: boolean
   readonly onWarning: (message: string) => void
+  /** Where workers tell each other that GitHub wants to be left alone; absent: each finds out for itself. */
+  readonly waits?: SharedRateWaits | undefined
+  /** Whose rate limit these credentials share. */
+  readonly rateName: string
 }
 
 export type GitHubOctokit = ReturnType<typeof octokitFor>
@@ -42,15 +48,17 @@ const NEVER_RETRIED = Array.from({ length: 100 }, (_, index) => 400 + index)
 /**
  * An octokit with DevBot's rules: a deadline and a size limit for each answer, retries only where a repetition is
  * harmless (every method but POST, unless the call asks for it), one renewal of refused credentials, short waits for
- * the rate limit, and DevBotErrors.
+ * the rate limit and none of its own while all wait, questions that cost nothing while the answer is the same, and
+ * DevBotErrors.
  */
 export function octokitFor(options: OctokitOptions) {
+  const gate = createRateGate(options.rateName, options.waits)
   const octokit = new DevBotOctokit({
     baseUrl: options.apiUrl.replace(/\/+$/, ''),
     userAgent: 'devbot',
     log: silentLog(options.onWarning),
     request: {
-      fetch: boundedFetch({ timeoutMs: options.timeoutMs, maxAnswerBytes: MAX_ANSWER_BYTES }),
+      fetch: conditionalFetch(boundedFetch({ timeoutMs: options.timeoutMs, maxAnswerBytes: MAX_ANSWER_BYTES })),
       log: silentLog(options.onWarning),
     },
     throttle: { enabled: options.paced, id: options.apiUrl, ...rateLimitHandlers(options.onWarning) },
@@ -67,12 +75,15 @@ export function octokitFor(options: OctokitOptions) {
       return request(endpoint)
     }
     try {
-      return await sendWithRenewal(send, options.authorization)
+      gate.pass()
+      const answer = await sendWithRenewal(send, options.authorization)
+      gate.observe(answer.headers)
+      return answer
     } catch (error) {
-      throw toGitHubError(error, {
-        method: endpoint.method,
-        path: pathOf(octokit.request.endpoint.parse(endpoint).url),
-      })
+      const path = pathOf(octokit.request.endpoint.parse(endpoint).url)
+      const translated = toGitHubError(error, { method: endpoint.method, path })
+      gate.refused(translated)
+      throw translated
     }
   })
   return octokit

@@ -12,7 +12,10 @@ export type TokenAuth = {
 const userSchema = z.object({ login: z.string().min(1) })
 
 /** DevBot as the owner of a personal access token. */
-export function createTokenIdentity(auth: TokenAuth, options: Omit<OctokitOptions, 'authorization'>): Identity {
+export function createTokenIdentity(
+  auth: TokenAuth,
+  options: Omit<OctokitOptions, 'authorization' | 'rateName'>,
+): Identity {
   let token: string | undefined
   const read = () => {
     token = readCredential('GITHUB_TOKEN', auth.token)
@@ -20,6 +23,7 @@ export function createTokenIdentity(auth: TokenAuth, options: Omit<OctokitOption
   }
   const octokit = octokitFor({
     ...options,
+    rateName: 'github:core',
     authorization: {
       header: async () => headerFor(token ?? read()),
       renew: async (refusedHeader) => headerFor(read()) !== refusedHeader,
