@@ -76,7 +76,7 @@ export async function workWithAgent(given: WorkerDeps, owned: OwnedTask, log: Ru
   const setup = createRunSetup(deps, owned, log, { ...work, source, environmentId: ready })
   const inSandboxes = { ...work, source, ready, setup }
   await using workspace = openWorkspace(deps, owned, log, { ...inSandboxes, resumeFrom: resumedFrom?.treeId })
-  const checkpoints = createCheckpoints(deps, owned, {
+  await using checkpoints = createCheckpoints(deps, owned, {
     runId: log.run.id,
     source,
     sandbox: workspace.sandbox,

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { Secret } from '@devbot/config'
 import { type ObjectId, objectIdSchema, planHashFor, repositoryNameSchema } from '@devbot/contracts'
 import { openRepositoryStore, type RepositoryStore } from '@devbot/git'
@@ -219,6 +220,19 @@ describe('createCheckpoints', () => {
     await checkpoints.durable()
     expect(checkpoints.last()?.turn).toBe(1)
     expect(warnings).toHaveLength(1)
+  })
+
+  it('comes to its end when the run is stopped right after a turn, before the sandbox goes', async () => {
+    await sh(WORK)
+    {
+      await using checkpoints = start()
+      checkpoints.after(1)
+      await delay(10)
+    }
+    await sandbox[Symbol.asyncDispose]()
+    expect(await ledger.checkpoint(runId)).toMatchObject({ turn: 1 })
+    await using never = start({ sandbox: () => new Promise(() => undefined) })
+    never.after(2)
   })
 
   it('writes nothing once somebody else owns the task', async () => {

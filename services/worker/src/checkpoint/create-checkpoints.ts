@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { type Checkpoint, DevBotError } from '@devbot/contracts'
 import type { Sandbox } from '@devbot/sandbox'
 import type { WorkerDeps } from '../deps.ts'
@@ -7,8 +8,14 @@ import type { Source } from '../stages/prepare.ts'
 import { createWorkSelection } from '../stages/select-work.ts'
 import { checkpointOf, type TakenTree, takeTree } from './take-checkpoint.ts'
 
-/** The checkpoints of one run: after each turn that changed files, its tree is kept outside the sandbox. */
-export type Checkpoints = {
+/** Longest that the removal of a sandbox waits for a checkpoint under way; a sandbox can hold up the listing of its files. */
+const LAST_CHECKPOINT_MS = 5_000
+
+/**
+ * The checkpoints of one run: after each turn that changed files, its tree is kept outside the sandbox. To be disposed of
+ * before the sandbox is: one that is under way then has a few seconds to come to its end.
+ */
+export type Checkpoints = AsyncDisposable & {
   /** Begins to take the checkpoint of a turn, beside whatever goes on. One at a time; of several that wait, the newest. */
   readonly after: (turn: number) => void
   /**
@@ -51,11 +58,13 @@ export function createCheckpoints(
   let wanted: number | undefined
   let taking: Promise<void> = Promise.resolve()
   let isTaking = false
+  let isInSandbox = false
 
   /** Undefined, with a warning, where there is no work to be had or it may not be kept. */
   async function takenTree(): Promise<TakenTree | undefined> {
     try {
       const sandbox = await run.sandbox()
+      isInSandbox = true
       return await takeTree(deps, await run.source(), { runId, sandbox, selection: await selection() }, tree)
     } catch (error) {
       warn(error)
@@ -90,6 +99,7 @@ export function createCheckpoints(
       }
     } finally {
       isTaking = false
+      isInSandbox = false
     }
   }
 
@@ -112,8 +122,15 @@ export function createCheckpoints(
         deps.log.warn({ error, runId }, 'the tree of an ended run stays in the store, where it only takes some room')
       }
     },
+    [Symbol.asyncDispose]: async () => {
+      // What became of it was told to who waited. A sandbox that is still being made is not waited for.
+      if (isInSandbox)
+        await Promise.race([taking.catch(() => undefined), delay(LAST_CHECKPOINT_MS, undefined, UNREFED)])
+    },
   }
 }
+
+const UNREFED = { ref: false }
 
 function isOwnershipLost({ aborted, reason }: AbortSignal): boolean {
   return aborted && reason instanceof DevBotError && reason.code === 'ownership-lost'
