@@ -96,7 +96,7 @@ export const GIT_ERRORS = {
     category: 'permission',
     cause:
       'The server answers, but does not take the push: a hook, a rule, a protected branch or a secret scanner refused it.',
-    remedy: "See git's words in the message; change the rule or the plan, then start the task.",
+    remedy: "See git's words in the message; allow pushes below BRANCH_PREFIX or change the plan, then start the task.",
     retry: 'person',
   },
   'git-commit-missing': {
@@ -156,8 +156,9 @@ export const GIT_ERRORS = {
   },
   'change-too-large': {
     category: 'invalid-input',
-    cause: 'The change has more files or bytes than DevBot takes.',
-    remedy: 'Generated files belong into .gitignore; else split the plan.',
+    cause: 'The change has more than 5,000 files or 64 MiB, untracked ones included.',
+    remedy:
+      'Install dependencies by `setup`, whose files do not count; generated files belong into .gitignore; else split the plan.',
     retry: 'person',
   },
   'patterns-too-complex': {

@@ -35,7 +35,7 @@ export const LEDGER_ERRORS = {
   'ledger-corrupt': {
     category: 'bug',
     cause: 'A record of the ledger is not what its schema says.',
-    remedy: 'Report it, with the version; other tasks go on.',
+    remedy: "Keep the worker's log and `devbot show --json`, and report it with the version.",
     retry: 'person',
   },
   'ledger-record-invalid': {

@@ -5,19 +5,21 @@ export const SANDBOX_ERRORS = {
   'engine-unreachable': {
     category: 'sandbox',
     cause: 'The Docker engine, or docker-gate before it, does not answer.',
-    remedy: 'Start the engine; check DOCKER_HOST. Tasks go on by themselves.',
+    remedy:
+      'Start the engine and docker-gate; without compose, see that this user may open the socket at DOCKER_HOST. Tasks go on by themselves.',
     retry: 'backoff',
   },
   'engine-failed': {
     category: 'sandbox',
     cause: 'The Docker engine failed with an error of its own: a full disk, no memory, or it is starting.',
-    remedy: "See the message and the engine's log; free disk or memory on its machine. Tasks go on by themselves.",
+    remedy: "See the message and the engine's log; `docker system df` shows a full disk. Tasks go on by themselves.",
     retry: 'backoff',
   },
   'engine-refused': {
     category: 'sandbox',
     cause: 'The Docker engine, or docker-gate before it, refused what was asked.',
-    remedy: 'See the message; after an upgrade, restart docker-gate and the worker together.',
+    remedy:
+      "Give worker and docker-gate the same SANDBOX_, SERVICE_ and IMAGES_ALLOWED settings and restart both; raise GATE_MAX_SANDBOXES if the gate says so. The gate's log says what it refused.",
     retry: 'backoff',
     attempts: 5,
   },
@@ -140,7 +142,8 @@ export const SANDBOX_ERRORS = {
   'image-missing': {
     category: 'sandbox',
     cause: 'The engine has no such image, and may not pull it.',
-    remedy: "`docker compose build` makes DevBot's own; for another one set SANDBOX_PULL=missing or pull it by hand.",
+    remedy:
+      "`docker compose build` or `./devbot setup` makes DevBot's own; for another one set SANDBOX_PULL=missing or pull it by hand.",
     retry: 'backoff',
     attempts: 5,
   },
@@ -194,20 +197,21 @@ export const SANDBOX_ERRORS = {
   },
   'service-port-taken': {
     category: 'sandbox',
-    cause: 'Two side services of the policy want the same port.',
+    cause: 'Two side services of the policy want the same port, or one wants that of the way out (3128).',
     remedy: 'Give one another port in .devbot.yml, then start the task.',
     retry: 'person',
   },
   'egress-unavailable': {
     category: 'sandbox',
     cause: 'The egress-proxy does not answer, or gave the sandbox no way out.',
-    remedy: 'Start the egress-proxy; see its log. Tasks go on by themselves.',
+    remedy: 'See `docker compose ps egress-proxy` and its log. Tasks go on by themselves.',
     retry: 'backoff',
   },
   'egress-entry-invalid': {
     category: 'sandbox',
     cause: "An entry of the policy's `egress` is not valid.",
-    remedy: 'Mend it in .devbot.yml, then start the task.',
+    remedy:
+      "Mend it in .devbot.yml, then start the task; addresses inside are the operator's to allow, in EGRESS_ALLOW.",
     retry: 'person',
   },
   'setup-failed': {
@@ -219,7 +223,7 @@ export const SANDBOX_ERRORS = {
   'setup-lost': {
     category: 'sandbox',
     cause: 'What the setup command made could not be put back after it was captured.',
-    remedy: 'Nothing: the work is repeated in a fresh sandbox.',
+    remedy: 'Nothing: the work is repeated in a fresh sandbox. If it lasts, set SETUP_CACHE_SIZE=0 and report it.',
     retry: 'backoff',
     attempts: 5,
   },

@@ -23,7 +23,7 @@ export const SETTINGS_ERRORS = {
   'ops-port-taken': {
     category: 'config',
     cause: 'Something else listens on OPS_PORT.',
-    remedy: 'Free the port, or set OPS_PORT to another one.',
+    remedy: 'Free the port, or give each service its own OPS_PORT, or 0.',
     retry: 'person',
   },
   'port-taken': {
@@ -35,7 +35,7 @@ export const SETTINGS_ERRORS = {
   'plan-folder-missing': {
     category: 'config',
     cause: 'The plan folder is not there or cannot be read.',
-    remedy: 'Make it, or set AI_DOCS_DIR to another one.',
+    remedy: 'Make it, or set AI_DOCS_DIR; a relative path counts from where the service was started.',
     retry: 'person',
   },
   'plan-folder-not-writable': {

@@ -35,13 +35,13 @@ export const TASK_ERRORS = {
   'task-spins': {
     category: 'bug',
     cause: 'The task took more steps in one go than any story has.',
-    remedy: 'Report it, with the version and `devbot logs`.',
+    remedy: "Keep the worker's log and `devbot show --json`, and report it with the version.",
     retry: 'person',
   },
   'run-missing': {
     category: 'bug',
     cause: 'A push was announced for a run that the ledger does not have.',
-    remedy: 'Report it, with the version and `devbot logs`.',
+    remedy: "Keep the worker's log and `devbot show --json`, and report it with the version.",
     retry: 'person',
   },
   'plan-unreadable': {
@@ -83,7 +83,7 @@ export const TASK_ERRORS = {
   bug: {
     category: 'bug',
     cause: 'Something failed that DevBot does not know: a mistake in DevBot.',
-    remedy: "Report it, with the version and the worker's log, then start the task.",
+    remedy: "Keep the worker's log and `devbot show --json`, and report it with the version. Then start the task.",
     retry: 'person',
   },
 } as const satisfies Record<string, ErrorEntry>
