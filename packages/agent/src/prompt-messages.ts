@@ -28,6 +28,8 @@ export type ImplementMessageInput = {
   /** The worker's run of the tests on the base tree, when it is known already. */
   readonly baseline?: Pick<CheckResult, 'exitCode' | 'timedOut' | 'output'> | undefined
   readonly acceptance?: Plan['acceptance']
+  /** The diff of an earlier run's work, which the workspace holds and this one goes on with. */
+  readonly keptWork?: string | undefined
   /** AGENTS.md or CLAUDE.md of the base branch. */
   readonly instructions?: string | undefined
   /** Where tests run, which paths are protected, what the change should stay within: lines that are ours. */
@@ -44,6 +46,7 @@ export function implementMessage(input: ImplementMessageInput): string {
     acceptance: input.acceptance?.map(acceptanceLine).join('\n'),
     ...testCommandVariables(input.testCommand),
     baseline: input.baseline && baselineText(input.baseline, fence),
+    keptWork: input.keptWork && fence('untrusted diff of the branch', input.keptWork, MAX.diff),
     overview: fence('untrusted files', input.overview, MAX.overview),
     limitsOnPaths: input.limitsOnPaths,
     instructions:

@@ -19,7 +19,7 @@ export type MessageInput = {
 }
 
 /** The first message of an implement run, from what the bare store knows: no sandbox is needed for it. */
-export function implementPrompt({ text, source, delimiter }: MessageInput): string {
+export async function implementPrompt({ text, source, delimiter }: MessageInput): Promise<string> {
   const { rules, base } = source
   const { plan } = rules
   return implementMessage({
@@ -29,6 +29,7 @@ export function implementPrompt({ text, source, delimiter }: MessageInput): stri
     overview: describePaths(base.paths, plan.workdir),
     testCommand: rules.test?.command,
     acceptance: plan.acceptance,
+    keptWork: source.keptWork === undefined ? undefined : await diffOf(source),
     instructions: instructionsFor(base, plan.workdir),
     limitsOnPaths: limitsOnPaths(rules),
   })
@@ -44,7 +45,7 @@ export async function revisePrompt(
     delimiter,
     planText: text,
     items,
-    diff: await source.store.diffText(source.baseCommitId, source.startCommitId, MAX_DIFF_BYTES),
+    diff: await diffOf(source),
     testCommand: rules.test?.command,
     instructions: instructionsFor(base, rules.plan.workdir),
     limitsOnPaths: limitsOnPaths(rules),
@@ -52,6 +53,11 @@ export async function revisePrompt(
       ? 'The plan was edited since the last run. What is above is its new text: bring the branch in line with it.'
       : undefined,
   })
+}
+
+/** What the branch changes so far. */
+function diffOf({ store, baseCommitId, startCommitId }: Source): Promise<string> {
+  return store.diffText(baseCommitId, startCommitId, MAX_DIFF_BYTES)
 }
 
 /** Where tests run, and which paths the change may and may not touch. */

@@ -41,7 +41,7 @@ export async function implementPlan(deps: WorkerDeps, owned: OwnedTask): Promise
       model: basis.rules.model,
       source: fetching,
       test: basis.rules.test,
-      firstMessage: begun?.firstMessage ?? implementPrompt({ text, source: basis, delimiter }),
+      firstMessage: begun?.firstMessage ?? (await implementPrompt({ text, source: basis, delimiter })),
       delimiter,
       items: [],
     })

@@ -50,7 +50,7 @@ async function runBaseline(
   const commands = [...tests, ...criteriaCommands(criteria)]
   if (commands.length === 0) return
   try {
-    const { store, startTreeId } = await source()
+    const { store, startTreeId, keptWork } = await source()
     const runs = await log.stage('baseline', (say) =>
       runInCheckSandbox(deps, owned, {
         plan,
@@ -58,7 +58,7 @@ async function runBaseline(
         setup,
         say,
         store,
-        treeId: startTreeId,
+        treeId: keptWork?.baseTreeId ?? startTreeId,
         commands,
         runId: log.run.id,
         signal,

@@ -13,9 +13,14 @@ export type CollectedChange = {
 
 /** Brings the sandbox's work out as bytes, judges it entry by entry, and builds the tree that is tested and pushed. */
 export async function collectChange(sandbox: Sandbox, source: Source): Promise<CollectedChange> {
-  const { store, startTreeId } = source
+  const { store, startTreeId, keptWork } = source
   const selection = await createWorkSelection(source)
   const { changes, refused } = await selection.select(await sandbox.exportChange(selection.exportLimits))
   const treeId = await store.writeTree(startTreeId, changes)
-  return { treeId, changed: treeId !== startTreeId, refused: [...refused], published: publishedBy(changes) }
+  return {
+    treeId,
+    changed: treeId !== (keptWork?.baseTreeId ?? startTreeId),
+    refused: [...refused],
+    published: publishedBy(changes),
+  }
 }

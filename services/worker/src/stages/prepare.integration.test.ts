@@ -174,7 +174,7 @@ describe('a monorepo of two packages', () => {
     await commit('main', files)
     const source = await (await implement(`workdir: ${workdir}`)).fetch()
     expect(source.rules.test?.command).toBe(command)
-    const message = implementPrompt({ text: 'plan', source, delimiter: DELIMITER })
+    const message = await implementPrompt({ text: 'plan', source, delimiter: DELIMITER })
     expect(message).toContain('Root rules.')
     expect(message).toContain(own)
     expect(message).toContain(`read them before you change something there:\n${other}\n`)
@@ -187,7 +187,7 @@ describe('a monorepo of two packages', () => {
     const source = await (await implement()).fetch()
     expect(source.rules.plan.workdir).toBe('packages/worker')
     expect(source.rules.test?.command).toBe('python3 -m pytest')
-    expect(implementPrompt({ text: 'plan', source, delimiter: DELIMITER })).toContain('Worker rules.')
+    expect(await implementPrompt({ text: 'plan', source, delimiter: DELIMITER })).toContain('Worker rules.')
   })
 })
 

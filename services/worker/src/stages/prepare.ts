@@ -17,6 +17,11 @@ export type Source = {
   /** The commit the run builds on: the base's for an implement run, the pull request's head for a revise run. */
   readonly startCommitId: ObjectId
   readonly startTreeId: ObjectId
+  /**
+   * Present when an implement run goes on with what an earlier one left on the task's branch: `startCommitId` is the
+   * branch's head, and only a tree that equals the base's means that nothing was done.
+   */
+  readonly keptWork?: { readonly baseTreeId: ObjectId }
   /** What is known of the newest commit of the base branch; policy, instructions and test command come from nowhere else. */
   readonly base: BaseFiles
   readonly rules: RunRules
@@ -47,6 +52,9 @@ export async function prepareImplement(
       readRules(deps.settings, { store, plan, baseBranch, commitId: baseCommitId }),
     ])
     return { facts, store, baseBranch, baseCommitId, startCommitId: baseCommitId, startTreeId, ...said }
+  }
+  if (await hasKeptWork(owned.task, store)) {
+    return { known: undefined, fetch: () => goOnWithKeptWork(deps, owned, plan, baseBranch, begunAt) }
   }
   if (begunAt !== undefined) return goOnFrom(store, baseBranch, begunAt, sourceAt)
   const knownId = await store.knownHead(baseBranch)
@@ -84,6 +92,30 @@ async function goOnFrom(
       })
     },
   }
+}
+
+/** A branch that somebody deleted meanwhile holds nothing to go on with. */
+async function hasKeptWork(task: OwnedTask['task'], store: RepositoryStore): Promise<boolean> {
+  if (task.headCommitId === undefined || task.pullRequest !== undefined) return false
+  return (await store.remoteHead(task.branch)) !== undefined
+}
+
+async function goOnWithKeptWork(
+  deps: PrepareDeps,
+  owned: Pick<OwnedTask, 'task' | 'signal'>,
+  plan: Plan,
+  baseBranch: string,
+  begunAt: string | undefined,
+): Promise<Source> {
+  const source = await prepareRevise(deps, owned, plan, { baseBranch })
+  if (begunAt === undefined || begunAt === source.startCommitId) {
+    return { ...source, keptWork: { baseTreeId: await source.store.treeOf(source.baseCommitId) } }
+  }
+  throw new DevBotError({
+    category: 'conflict',
+    code: 'run-outdated',
+    message: `the branch moved to ${source.startCommitId} while the run was interrupted; it starts again from there`,
+  })
 }
 
 /** What the base said when it was last fetched may have been mended since: the fetch decides. */

@@ -44,7 +44,7 @@ export function createTreeVerification(deps: WorkerDeps, owned: OwnedTask, log: 
 
   /** What the change itself shows, and what the runner's list does. */
   const examine = async (treeId: ObjectId, tests: CommandRun | undefined): Promise<Partial<RunRecord>> => {
-    const { store, baseCommitId, startTreeId } = await work.source()
+    const { store, baseCommitId, startTreeId, keptWork } = await work.source()
     const { paths, files, leftOut } = await changedFiles(store, await store.treeOf(baseCommitId), treeId)
     const before = inventoryBefore(log.run, earlier)
     const after = tests?.inventory
@@ -53,7 +53,7 @@ export function createTreeVerification(deps: WorkerDeps, owned: OwnedTask, log: 
     const passed = tests !== undefined && checkPassed(tests.check)
     const byList = passed || evidence?.compared === true ? inventoryConcerns(before, evidence, after) : []
     const aboutTests = work.plan.allow_test_changes === true ? [] : [...tamperConcerns(files), ...byList]
-    const ofRun = new Set(await changedPaths(store, startTreeId, treeId))
+    const ofRun = new Set(await changedPaths(store, keptWork?.baseTreeId ?? startTreeId, treeId))
     const concerns = [...aboutTests, ...scopeConcerns(paths, work.rules.scopes)].filter(
       ({ path }) => path === undefined || ofRun.has(path) || isListed(path, earlier),
     )
