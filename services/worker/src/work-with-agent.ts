@@ -91,6 +91,8 @@ export async function workWithAgent(given: WorkerDeps, owned: OwnedTask, log: Ru
     sandbox: workspace.sandbox,
   })
 
+  // A run that goes on may need its sandbox before any request: the newest reply's calls come first.
+  if (log.before !== undefined) start.begin()
   if (!given.sandboxes.areTried(work.rules.sandbox)) {
     start.begin()
     await log.stage('prepare', workspace.made, 'the sandbox')
