@@ -17,7 +17,7 @@ import { adoptLeftBehind } from './adopt-left-behind.ts'
 import { completePublication } from './complete-publication.ts'
 import type { WorkerDeps } from './deps.ts'
 import { implementPlan } from './implement-plan.ts'
-import { lookAtClosed } from './look-at-closed.ts'
+import { lookAtEnding } from './look-at-ending.ts'
 import { type OwnedTask, ownTask } from './own-task.ts'
 import { recordStatus } from './record-status.ts'
 import { reviewPullRequest } from './review-pull-request.ts'
@@ -46,11 +46,17 @@ export async function advanceTask(deps: WorkerDeps, taskId: TaskId, shutdown: Ab
       const rest = await takeStep(deps, owned)
       if (rest !== 'go-on') return rest
     }
-    throw new DevBotError({
-      category: 'bug',
-      code: 'task-spins',
-      message: `task ${taskId} took ${MAX_STEPS} steps in one wake-up`,
-    })
+    const rest = await handleFailure(deps, owned, taskSpins(taskId), owned.task)
+    // Held, it is not due by itself, or it would spin again: a person who starts it is the next to look.
+    return rest === 'go-on' ? undefined : rest
+  })
+}
+
+function taskSpins(taskId: TaskId): DevBotError {
+  return new DevBotError({
+    category: 'bug',
+    code: 'task-spins',
+    message: `task ${taskId} took ${MAX_STEPS} steps in one wake-up`,
   })
 }
 
@@ -80,8 +86,8 @@ async function act(deps: WorkerDeps, owned: OwnedTask, decision: Decision): Prom
       return completePublication(deps, owned)
     case 'adopt':
       return adoptLeftBehind(deps, owned)
-    case 'look-at-closed':
-      return lookAtClosed(deps, owned, decision.nextMs)
+    case 'look-at-ending':
+      return lookAtEnding(deps, owned, decision.nextMs)
     case 'implement':
       return (await untilTomorrow(deps)) ?? (await untilSandboxes(deps, owned)) ?? (await implementPlan(deps, owned))
     case 'review':
@@ -106,8 +112,9 @@ async function handleFailure(
   deps.log.error({ taskId: owned.task.id, error: thrown }, 'a step of the task failed')
   // A write whose answer was lost may have been carried out: only the ledger knows the record.
   const task = await owned.reload()
-  // What is still to be done for an ended task (its report, a look at what was closed) is tried again for as long as it takes.
-  if (taskEnded(before)) return { dueAtMs: deps.now() + backoffMs(MAX_BACKOFF_STEP, deps.random()), reason: 'backoff' }
+  // What is still to be done for one that rests (its report, a look at its pull request) is tried again for as long as it takes.
+  const rests = taskEnded(before) || (before.status === 'held' && before.adoption !== 'due')
+  if (rests) return { dueAtMs: deps.now() + backoffMs(MAX_BACKOFF_STEP, deps.random()), reason: 'backoff' }
   if (taskEnded(task)) return 'go-on'
   const code = error instanceof DevBotError ? error.code : 'bug'
   const message = error instanceof Error ? error.message : String(error)
