@@ -30,9 +30,7 @@ if (values.help || !isWhole(seed, 0) || !isWhole(every, 1) || !isWhole(randomKil
 
 const stopping = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
-  process.once(signal, () =>
-    stopping.abort(new Error(`${signal}: what is under way is finished, then all is tidied up`)),
-  )
+  process.once(signal, () => stopping.abort(new Error(`${signal}: the run was ended early`)))
 
 say(`seed ${seed}`)
 const patterns = values.points?.split(',')

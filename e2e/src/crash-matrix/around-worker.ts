@@ -22,6 +22,9 @@ const NO_POINTS: Readonly<Record<string, readonly string[]>> = {
     'events',
     'turns',
     'planTaskAt',
+    'leftBehind',
+    'checkpoint',
+    'paused',
     'planTaskWithHash',
     'countTasks',
   ],
@@ -30,6 +33,7 @@ const NO_POINTS: Readonly<Record<string, readonly string[]>> = {
     'repository',
     'pullRequestsOfBranch',
     'pullRequest',
+    'listPullRequests',
     'listFeedback',
     'permissionOf',
     'listOwnComments',
@@ -38,6 +42,9 @@ const NO_POINTS: Readonly<Record<string, readonly string[]>> = {
   store: [
     'knownHead',
     'remoteHead',
+    'remoteBranches',
+    'hasWholeTree',
+    'exportDifference',
     'hasCommit',
     'treeOf',
     'commitMessage',
@@ -57,12 +64,16 @@ const NO_POINTS: Readonly<Record<string, readonly string[]>> = {
   model: [],
 }
 
+type Store = Awaited<ReturnType<WorkerDeps['repositories']['open']>>['store']
+
 /** The worker's ports with points around every call that changes something. Right for one task at a time. */
 export function aroundWorker(deps: WorkerDeps, points: CrashPoints): WorkerDeps {
   const { ledger, repositories, sandboxes } = deps
   let epoch: number | undefined
   const withPoints = <T extends object>(port: string, target: T) => pointed(port, target, points, () => epoch)
   const around = withPoints('ledger', ledger)
+  const pointedStore = (store: Store): Store =>
+    replacing(withPoints('store', store), 'until', (signal) => pointedStore(store.until(signal)))
   return {
     ...deps,
     ledger: replacing(around, 'take', async (taskId, owner, leaseMs) => {
@@ -74,9 +85,9 @@ export function aroundWorker(deps: WorkerDeps, points: CrashPoints): WorkerDeps 
       return taken
     }),
     github: withPoints('github', deps.github),
-    repositories: replacing(repositories, 'open', async (name) => {
-      const { facts, store } = await repositories.open(name)
-      return { facts, store: withPoints('store', store) }
+    repositories: replacing(repositories, 'open', async (...args) => {
+      const { facts, store } = await repositories.open(...args)
+      return { facts, store: pointedStore(store) }
     }),
     sandboxes: replacing(sandboxes, 'create', async (spec, signal) => {
       const make = () => sandboxes.create(spec, signal)

@@ -1,5 +1,5 @@
+import { newRandom } from '../seeded-random.ts'
 import type { CrashPoint } from './crash-points.ts'
-import { seededRandom } from './seeded-random.ts'
 
 export type PointChoice = {
   /** Only points whose name contains one of these; all when absent. */
@@ -14,7 +14,7 @@ export type PointChoice = {
 /** The points of a recorded story that a run of the matrix kills at, in the order of the story. */
 export function choosePoints(recorded: readonly CrashPoint[], choice: PointChoice): readonly CrashPoint[] {
   const { patterns, perPattern, every = 1, seed } = choice
-  const random = seededRandom(seed)
+  const random = newRandom(seed)
   const fitting = (pattern: string) => recorded.filter((point) => point.includes(pattern))
   const some = (points: readonly CrashPoint[]) =>
     perPattern === undefined ? points : shuffled(points, random).slice(0, perPattern)

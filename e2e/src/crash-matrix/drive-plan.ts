@@ -7,16 +7,18 @@ import { matrixPlan, REVIEW, REVIEWED_FILE } from './matrix-plan.ts'
 const STEP_TIMEOUT_MS = 600_000
 
 /** What people do in a plan's story: drop it, ask for a change, close the pull request. Throws where it does not go on. */
-export async function drivePlan(stack: Stack, name: string): Promise<void> {
+export async function drivePlan(stack: Stack, name: string, signal?: AbortSignal): Promise<void> {
   const { writePlan, requestChanges, as } = worldOf(stack)
   await writePlan(`${name}.md`, matrixPlan(name))
-  const inReview = await until(stack, name, 'in-review with its report', (task) => isSettled(task, 'in-review'))
+  const inReview = await until({ stack, name, signal }, 'in-review with its report', (task) =>
+    isSettled(task, 'in-review'),
+  )
   const number = inReview.pullRequest?.number ?? 0
   const comment = { path: REVIEWED_FILE, line: 1, body: REVIEW.comment }
   await requestChanges('reviewer', number, REVIEW.body, [comment])
-  await until(stack, name, 'answered', (task) => isSettled(task, 'in-review') && task.rounds === 1)
+  await until({ stack, name, signal }, 'answered', (task) => isSettled(task, 'in-review') && task.rounds === 1)
   await as('reviewer').pulls.update({ ...repository, pull_number: number, state: 'closed' })
-  await until(stack, name, 'closed', (task) => isSettled(task, 'closed'))
+  await until({ stack, name, signal }, 'closed', (task) => isSettled(task, 'closed'))
 }
 
 function isSettled(task: Task, status: Task['status']): boolean {
@@ -24,7 +26,11 @@ function isSettled(task: Task, status: Task['status']): boolean {
 }
 
 /** Asks for this one task: the list of all grows with the matrix. */
-function until(stack: Stack, name: string, what: string, holds: (task: Task) => boolean): Promise<Task> {
+function until(
+  { stack, name, signal }: { readonly stack: Stack; readonly name: string; readonly signal: AbortSignal | undefined },
+  what: string,
+  holds: (task: Task) => boolean,
+): Promise<Task> {
   const { owner, repo } = repository
   const ask = async () => {
     const known = await stack.ledger.planTaskAt(`${owner}/${repo}` as Task['repository'], `${name}.md`)
@@ -33,6 +39,7 @@ function until(stack: Stack, name: string, what: string, holds: (task: Task) => 
   return waitFor(
     `${name}: ${what}`,
     async () => {
+      signal?.throwIfAborted()
       const task = await ask()
       return task !== undefined && holds(task) ? task : undefined
     },

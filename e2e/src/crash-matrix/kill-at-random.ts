@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Stack } from '@devbot/demo'
-import { seededRandom } from './seeded-random.ts'
+import { newRandom } from '../seeded-random.ts'
 
 /** Between two kills; a story takes some seconds, so most see one or two. */
 const PAUSE_MS = { least: 300, most: 3_000 }
@@ -12,7 +12,7 @@ export async function killAtRandom(
   { seed, randomKills }: { readonly seed: number; readonly randomKills: number },
   work: () => Promise<void>,
 ): Promise<number> {
-  const random = seededRandom(seed + 1)
+  const random = newRandom(seed + 1)
   let kills = 0
   let over = randomKills === 0
   const killing = async () => {

@@ -9,8 +9,8 @@ export const REVIEW = {
   comment: 'Should this line not say more?',
 }
 
-/** Words of the tool result that tells the model of a call which a crash cut off (packages/agent). */
-const INTERRUPTED = '\\binterrupted\\b'
+/** Words of the tool result that tells the model of a call which a crash cut off (packages/agent, recorded-run.ts). */
+const INTERRUPTED = 'Interrupted: DevBot was restarted'
 
 /** A plan whose story is plan, pull request, review, fix; all such plans want the same change. */
 export function matrixPlan(name: string): string {

@@ -15,7 +15,7 @@ import { superviseWorker } from './supervise-worker.ts'
 
 /** Plans on their way at once: a killed one waits for its lease while others are worked on. The worker takes one at a time. */
 const PLANS_AT_ONCE = 12
-/** A dead owner's lease (20 s), the reaper's period (20 s), and some more. */
+/** A dead owner's lease, the reaper's period (20 s), and some more. */
 const REAPER_MS = 60_000
 
 export type MatrixOptions = PointChoice & {
@@ -57,10 +57,10 @@ export async function runCrashMatrix(options: MatrixOptions): Promise<MatrixResu
   await using folder = await sharedFolder()
   const names = numbered(options.maxPoints + options.randomKills + 1)
   await using stack = await startMatrixStack(folder, names)
-  const supervised = superviseWorker(stack)
+  await using supervised = superviseWorker(stack)
 
   const [first = '', ...others] = names
-  await drivePlan(stack, first)
+  await drivePlan(stack, first, options.signal)
   const { points: recorded } = readTrace(folder.traces, `${first}.md`)
   const chosen = choosePoints(recorded, options)
   if (chosen.length > options.maxPoints)
@@ -69,8 +69,8 @@ export async function runCrashMatrix(options: MatrixOptions): Promise<MatrixResu
 
   const failed = new Map<string, string>()
   const drive = async (name: string) => {
+    await drivePlan(stack, name, options.signal).catch((error: unknown) => failed.set(name, String(error)))
     options.signal?.throwIfAborted()
-    await drivePlan(stack, name).catch((error: unknown) => failed.set(name, String(error)))
   }
   const armed = new Map(chosen.map((point, index) => [others[index] ?? '', point]))
   await inTurns([...armed], PLANS_AT_ONCE, async ([name, point]) => {
@@ -119,6 +119,8 @@ function startMatrixStack(folder: Folder, names: readonly string[]): Promise<Sta
       WORKER_CONCURRENCY: '1',
       // A webhook that came while the ingress was dead is made up for; no story lasts as long undisturbed.
       RECONCILE_SECONDS: '20',
+      // A dead worker's tasks are taken up after this; the default of 20 s would be most of a point's time.
+      LEASE_SECONDS: '8',
       MAX_FIRST_START: '100000',
       MAX_COST_USD_PER_DAY: '100000',
       MAX_ROUNDS_PER_DAY: '100000',

@@ -1,6 +1,6 @@
 import type { Stack } from '@devbot/demo'
 
-export type SupervisedWorker = {
+export type SupervisedWorker = AsyncDisposable & {
   /** Starts that failed although nobody killed the worker; empty in a run that went well. */
   readonly problems: () => readonly string[]
   /** Ends the worker in good order. */
@@ -23,13 +23,12 @@ export function superviseWorker(stack: Stack): SupervisedWorker {
     }
   }
   const watching = watch()
-  return {
-    problems: () => problems,
-    stop: async () => {
-      stopping = true
-      const code = await worker.stop()
-      if (code !== 0) problems.push(`the worker ended with ${code} on SIGTERM`)
-      await watching
-    },
+  const stop = async () => {
+    if (stopping) return
+    stopping = true
+    const code = await worker.stop()
+    if (code !== 0) problems.push(`the worker ended with ${code} on SIGTERM`)
+    await watching
   }
+  return { problems: () => problems, stop, [Symbol.asyncDispose]: stop }
 }
