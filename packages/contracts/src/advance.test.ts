@@ -187,9 +187,13 @@ describe('a closed pull request', () => {
   const ended: Task = { ...closed, endedAtMs: 0 }
 
   it('is looked at more and more seldom, for a week', () => {
-    expect(decideNext(ended, hour)).toEqual({ kind: 'look-at-closed', nextMs: hour / 4 })
-    expect(decideNext(ended, 24 * hour)).toEqual({ kind: 'look-at-closed', nextMs: 6 * hour })
+    expect(decideNext(ended, hour)).toEqual({ kind: 'look-at-ending', nextMs: hour / 4 })
+    expect(decideNext(ended, 24 * hour)).toEqual({ kind: 'look-at-ending', nextMs: 6 * hour })
     expect(decideNext(ended, 8 * 24 * hour)).toEqual({ kind: 'rest' })
     expect(decideNext({ ...ended, status: 'merged' }, hour)).toEqual({ kind: 'rest' })
+  })
+
+  it('of a held task is looked for, and nothing else of it', () => {
+    expect(decideNext({ ...inReview, status: 'held' }, hour)).toEqual({ kind: 'look-at-ending', nextMs: 0 })
   })
 })

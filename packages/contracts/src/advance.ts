@@ -166,8 +166,8 @@ export type Decision =
   | { readonly kind: 'implement' }
   /** Look at the pull request on GitHub, and work off what a person asked for. */
   | { readonly kind: 'review' }
-  /** A person may reopen a closed pull request. */
-  | { readonly kind: 'look-at-closed'; readonly nextMs: number }
+  /** A person may reopen a closed pull request, or end that of a held task. The next look comes at the earliest then. */
+  | { readonly kind: 'look-at-ending'; readonly nextMs: number }
   | { readonly kind: 'hold'; readonly reason: string }
   /** Something happened that the report beside the plan does not say yet. */
   | { readonly kind: 'report' }
@@ -195,9 +195,11 @@ const WATCH_CLOSED_MS = 7 * 24 * 3_600_000
 
 /** The longer it is closed, the more seldom it is looked at: after an hour every quarter of an hour, after a day every six. */
 function decideResting(task: Task, nowMs: number): Decision {
+  if (task.pullRequest === undefined) return { kind: 'rest' }
+  if (task.status === 'held') return { kind: 'look-at-ending', nextMs: 0 }
   const closedMs = nowMs - (task.endedAtMs ?? 0)
-  if (task.status !== 'closed' || task.pullRequest === undefined || closedMs > WATCH_CLOSED_MS) return { kind: 'rest' }
-  return { kind: 'look-at-closed', nextMs: Math.ceil(Math.max(0, closedMs) / 4) }
+  if (task.status !== 'closed' || closedMs > WATCH_CLOSED_MS) return { kind: 'rest' }
+  return { kind: 'look-at-ending', nextMs: Math.ceil(Math.max(0, closedMs) / 4) }
 }
 
 /** Wait before attempt `failedAttempts + 1`: 5 s doubling to 5 min, plus up to a fifth of jitter (`random` in 0..1). */

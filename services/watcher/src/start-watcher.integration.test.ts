@@ -269,6 +269,16 @@ describe('startWatcher', () => {
     expect(watcher.notReady()).toBeUndefined()
   })
 
+  it('takes every plan in again after the ledger was emptied, even when a new plan filled it meanwhile', async () => {
+    await folder.start({ scanSeconds: 1 })
+    await folder.write('old.md', plan)
+    await eventually(folder.tasks, oneTask)
+    await redis.flush()
+    await folder.write('new.md', '# Another\n')
+    await eventually(folder.tasks, (tasks) => tasks.length === 2)
+    expect((await folder.tasks()).map(({ planPath }) => planPath).toSorted()).toEqual(['new.md', 'old.md'])
+  })
+
   it('never changes a plan file', async () => {
     const bad = '---\nstatus: wip\n---\n# x\n'
     await folder.write('good.md', plan)
