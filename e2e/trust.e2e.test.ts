@@ -167,11 +167,22 @@ describe('who may steer, and the loop without webhooks', () => {
     )
   })
 
-  it('ends when a person closes the pull request, and leaves the branch', async () => {
-    const { pullRequest, branch } = await world.settled(PLAN, 'in-review')
-    await world.as('reviewer').pulls.update({ ...repository, pull_number: pullRequest?.number ?? 0, state: 'closed' })
+  it('ends when a person closes the pull request in the middle of a round: nothing is pushed, reopened or made again', async () => {
+    const { id, pullRequest, branch } = await world.settled(PLAN, 'in-review')
+    const earlier = (await stack.ledger.details(id))?.runs.map((run) => run.id)
+    const pull_number = pullRequest?.number ?? 0
+    const before = await world.commits(branch)
+    await world.requestChanges('reviewer', pull_number, 'Once more.', review.comments)
+    await waitFor('the round to begin', async () => {
+      const progress = (await stack.ledger.listTasks(1))[0]?.progress
+      return progress !== undefined && progress.stage === 'agent' && earlier?.includes(progress.runId) === false
+    })
+    await world.as('reviewer').pulls.update({ ...repository, pull_number, state: 'closed' })
     await world.settled(PLAN, 'closed')
-    expect([...(await world.branches()).keys()]).toContain(branch)
     expect(await world.report(PLAN)).toMatch(/^status: closed$/m)
+    // The reconciler looks once a second.
+    await new Promise((resolve) => setTimeout(resolve, 3_000))
+    expect(await world.commits(branch)).toEqual(before)
+    expect(await world.pulls()).toMatchObject([{ number: pull_number, state: 'closed' }])
   })
 })

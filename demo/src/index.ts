@@ -2,5 +2,5 @@ export { dumpLedger, loadLedger, readRecordedLedgers } from '@devbot/queue/testi
 export { withClone } from './stack/clone-summary.ts'
 export { canUseDocker } from './stack/sandbox-place.ts'
 export { type ServiceProcess, startService } from './stack/service-process.ts'
-export { PEOPLE, REPOSITORY, type Stack, type StackOptions, startStack } from './stack/start-stack.ts'
+export { PEOPLE, REPOSITORY, type ServiceName, type Stack, type StackOptions, startStack } from './stack/start-stack.ts'
 export { waitFor } from './stack/wait-for.ts'

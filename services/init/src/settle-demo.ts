@@ -7,6 +7,8 @@ const ROOT: Owner = { uid: 0, gid: 0 }
 
 /** The repository of the demo, and the people of its GitHub; as in `npm run demo`. */
 const REPOSITORY = { owner: 'timespan', name: 'timespan' } as const
+/** A second one, with next to nothing in it, for plans that say `repo: timespan/notes`. */
+const NOTES = { owner: REPOSITORY.owner, name: 'notes' } as const
 const PEOPLE = [
   { login: 'devbot', permission: 'write' },
   { login: 'ada', permission: 'write' },
@@ -78,7 +80,10 @@ function githubConfiguration(folders: DemoFolders, tokens: ReadonlyMap<string, s
     {
       users: PEOPLE.map(({ login, permission }) => ({ login, permission, token: tokens.get(login) })),
       organizations: [REPOSITORY.owner],
-      repositories: [{ ...REPOSITORY, visibility: 'public', historyFolder: folders.sampleRepository }],
+      repositories: [
+        { ...REPOSITORY, visibility: 'public', historyFolder: folders.sampleRepository },
+        { ...NOTES, visibility: 'public', history: [{ message: 'Begin', files: { 'README.md': '# Notes\n' } }] },
+      ],
     },
     undefined,
     2,
@@ -98,7 +103,7 @@ export function demoSettings({
     // Tasks of the demo are nothing to the real thing, which may use the same Redis later.
     DEVBOT_INSTANCE: `${instance.slice(0, 35)}-demo`,
     REPO_NAME: `${REPOSITORY.owner}/${REPOSITORY.name}`,
-    ALLOWED_REPOS: '',
+    ALLOWED_REPOS: `${NOTES.owner}/${NOTES.name}`,
     ANTHROPIC_BASE_URL: 'http://replay-model:8787',
     ANTHROPIC_API_KEY: '',
     ANTHROPIC_API_KEY_FILE: '/run/demo/model-key',
