@@ -2,6 +2,8 @@ import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { root, runToEnd } from './run.mjs'
 
+const MAX_FILES_TRIED_AGAIN = 3
+
 /**
  * `npm test`: the checks, then every test. Ends with one line of totals. In CI a skipped test is a failure, because
  * nothing may be missing there.
@@ -18,13 +20,37 @@ export async function runTests(tools, args, withoutDocker) {
   const check = await runToEnd(node, [...pnpm, 'run', 'check'], tools)
   const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs')
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${results}`]
-  const tests = await runToEnd(tools.node, [vitest, 'run', ...reporters, ...args], tools)
-  return summarise(readTotals(results), { check, tests, withoutDocker })
+  let tests = await runToEnd(tools.node, [vitest, 'run', ...reporters, ...args], tools)
+  let files = readFiles(results)
+  const again = filesToTryAgain(files)
+  if (again.length > 0) {
+    process.stdout.write(`tried a second time: ${again.join(', ')}\n`)
+    tests = await runToEnd(tools.node, [vitest, 'run', ...reporters, ...again], tools)
+    files = [...files.filter(({ name }) => !again.includes(name)), ...readFiles(results)]
+  }
+  return summarise(totalsOf(files), { check, tests, withoutDocker })
 }
 
-function readTotals(path) {
-  const report = JSON.parse(readFileSync(path, 'utf8'))
-  const outcomes = report.testResults.flatMap((file) =>
+/**
+ * Tests of the whole system share two cores with a dozen processes, and the tests of such a file build on each other: a
+ * file of them that failed is tried a second time as a whole. More than a few files are no accident.
+ * @param {{ name: string, status: string, assertionResults: { status: string }[] }[]} files
+ * @returns {string[]}
+ */
+export function filesToTryAgain(files) {
+  const failed = files.filter(
+    ({ status, assertionResults }) => status === 'failed' || assertionResults.some((test) => test.status === 'failed'),
+  )
+  const areAllWhole = failed.every(({ name }) => name.endsWith('.e2e.test.ts'))
+  return areAllWhole && failed.length <= MAX_FILES_TRIED_AGAIN ? failed.map(({ name }) => name) : []
+}
+
+function readFiles(path) {
+  return JSON.parse(readFileSync(path, 'utf8')).testResults
+}
+
+function totalsOf(files) {
+  const outcomes = files.flatMap((file) =>
     file.assertionResults.length > 0 ? file.assertionResults : [{ status: file.status, fullName: file.name }],
   )
   const withStatus = (...statuses) => outcomes.filter(({ status }) => statuses.includes(status))
