@@ -169,9 +169,8 @@ describe('a task over any order of events', () => {
       fc.property(task, inbox, (start, items) => {
         const after = fold(start, items)
         if (!taskEnded(after) && after.status !== 'held') return
-        // A closed pull request is only looked at: a person may reopen it.
-        const allowed = after.status === 'closed' ? ['look-at-closed'] : []
-        expect(['rest', 'report', 'wait', ...allowed]).toContain(decideNext(after, nowMs).kind)
+        // What is on GitHub is looked for and looked at: a person may have reopened or ended it.
+        expect(['rest', 'report', 'wait', 'look-at-ending', 'adopt']).toContain(decideNext(after, nowMs).kind)
       }),
     )
   })
@@ -181,8 +180,9 @@ describe('a task over any order of events', () => {
       fc.property(task, (start) => {
         expect(decideNext(start, nowMs)).toEqual(decideNext(start, nowMs))
         const reported = { ...start, reportDue: false }
-        if (start.status === 'closed') return
-        if (taskEnded(start) || start.status === 'held') expect(decideNext(reported, nowMs).kind).toBe('rest')
+        if (!taskEnded(start) && start.status !== 'held') return
+        const looks = start.status === 'closed' || (start.status === 'held' && start.pullRequest !== undefined)
+        expect(decideNext(reported, nowMs).kind).toBe(looks ? 'look-at-ending' : 'rest')
       }),
     )
   })
