@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { open, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { DevBotError, type Task } from '@devbot/contracts'
@@ -36,7 +35,9 @@ async function writeReportFile(plansDirectory: string, task: Task, text: string)
 }
 
 async function replaceFile(path: string, text: string): Promise<void> {
-  const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}.tmp`)
+  const temporary = join(dirname(path), `.${basename(path)}.tmp`)
+  // What a worker left that was killed here; only the task's owner writes its report.
+  await rm(temporary, { force: true })
   try {
     const handle = await open(temporary, 'wx', 0o644)
     try {
