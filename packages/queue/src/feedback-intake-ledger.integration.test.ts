@@ -1,7 +1,8 @@
+import { inboxItemFor } from '@devbot/contracts'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createdTask, type LedgerFixture, startLedgerFixture, takenTask } from './testing/ledger-fixture.ts'
-import { feedbackFor, newTaskFor, REPOSITORY } from './testing/sample-records.ts'
+import { feedbackFor, feedbackItemFor, newTaskFor, REPOSITORY } from './testing/sample-records.ts'
 
 const BRANCH = 'agent/mine'
 const pullRequest = { number: 12, url: 'https://example.test/pull/12', draft: false }
@@ -36,6 +37,16 @@ describe('deliver', () => {
     expect(answers.filter(({ kind }) => kind === 'added')).toEqual([{ kind: 'added', taskId: task.id }])
     expect(answers.filter(({ kind }) => kind === 'duplicate')).toHaveLength(99)
     expect(await inboxIds()).toEqual([item.id])
+  })
+
+  it('brings a command that somebody wrote on the pull request', async () => {
+    const made = await openWithTask()
+    await publish(made)
+    const item = inboxItemFor(feedbackItemFor(3, '/devbot cancel'))
+    expect(await made.ledger.deliver(byNumber, item, 0)).toEqual({ kind: 'added', taskId: made.task.id })
+    expect((await made.ledger.snapshot(made.task.id))?.inbox).toMatchObject([
+      { kind: 'comment-command', command: 'cancel' },
+    ])
   })
 
   it('finds the task whatever the case of owner and name', async () => {

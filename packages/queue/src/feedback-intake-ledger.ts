@@ -31,13 +31,15 @@ async function deliver(
   throw unexpectedReply(answer.kind)
 }
 
+const DELIVERABLE: readonly InboxItem['kind'][] = ['feedback', 'comment-command', 'pull-request']
+
 /** News of a plan come from the plan folder, which knows the task. */
 function checkDeliverable(target: DeliveryTarget, item: InboxItem): void {
   const addressed = Boolean(target.branch) || target.pullNumber !== undefined
-  if (addressed && (item.kind === 'feedback' || item.kind === 'pull-request')) return
+  if (addressed && DELIVERABLE.includes(item.kind)) return
   throw new DevBotError({
     category: 'bug',
     code: 'delivery-invalid',
-    message: `expected feedback or a pull request's event with a branch or number, got ${item.kind} for ${JSON.stringify(target)}`,
+    message: `expected feedback, a command or a pull request's event with a branch or number, got ${item.kind} for ${JSON.stringify(target)}`,
   })
 }
