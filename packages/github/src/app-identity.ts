@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DevBotError, type ErrorCode, type RepositoryName } from '@devbot/contracts'
-import { createAppAuth } from '@octokit/auth-app'
+import type { createAppAuth } from '@octokit/auth-app'
 import { z } from 'zod'
 import { askOnce, type Identity, readCredential } from './identity.ts'
 import { type GitHubOctokit, type OctokitOptions, octokitFor, repeatable } from './octokit-for.ts'
@@ -62,7 +62,7 @@ function createApp(auth: AppAuth, options: Options) {
     ...options,
     rateName: 'github:app',
     authorization: {
-      header: async () => `bearer ${await signedToken(currentAuth())}`,
+      header: async () => `bearer ${await signedToken(await currentAuth())}`,
       async renew() {
         appAuth = undefined
         return true
@@ -70,8 +70,10 @@ function createApp(auth: AppAuth, options: Options) {
     },
   })
 
-  function currentAuth() {
+  async function currentAuth() {
     if (appAuth !== undefined) return appAuth
+    // 4 MB, for apps only: most have a token.
+    const { createAppAuth } = await import('@octokit/auth-app')
     const privateKey = readCredential('GITHUB_APP_PRIVATE_KEY', auth.privateKey)
     // Minting the same token twice is harmless, so it is repeated like a read.
     const request = octokit.request.defaults(repeatable)
@@ -93,7 +95,8 @@ function createApp(auth: AppAuth, options: Options) {
     /** A token for exactly this repository; cached by octokit for just under its hour unless `refresh` is set. */
     async mint(name: RepositoryName, refresh: boolean) {
       try {
-        return await currentAuth()({
+        const mintToken = await currentAuth()
+        return await mintToken({
           type: 'installation',
           installationId: await installationId(name),
           repositoryNames: [ownerAndRepo(name).repo],
