@@ -102,31 +102,38 @@ function toolTests(place: Place): void {
       expect([kind, text]).toEqual(['error', '[the command was interrupted]'])
     })
 
-    it('shows head and tail of 50 MB in flat memory, and where the whole is, which read and shell can open', async () => {
+    // 50 MB, which memory has to be flat for; a fifth of it where busybox takes twenty seconds to find a line in that.
+    const lines = place.name.includes('busybox') || place.name.includes('bare') ? 588_235 : 2_941_176
+    it('shows head and tail of a long output in flat memory, and where the whole is, which read and shell can open', async () => {
+      const wholeBytes = lines * 17 + 8
+      const total = wholeBytes + 12
       const before = process.memoryUsage().rss
       let peak = before
       const watch = setInterval(() => {
         peak = Math.max(peak, process.memoryUsage().rss)
       }, 10)
-      const command = 'echo first; yes "a line of output" | head -c 50000000; echo; echo last; exit 3'
+      const command = `echo first; yes "a line of output" | head -c ${wholeBytes}; echo; echo last; exit 3`
       const { text } = await use('shell', { command })
       clearInterval(watch)
       expect(peak - before).toBeLessThan(15_000_000)
       expect(text.length).toBeLessThan(26_000)
       expect(text).toMatch(/^first\n(a line of output\n)+/)
       expect(text).toMatch(/last\n\[exit code 3\]$/)
-      const [, path = ''] = /of 50,000,012 bytes left out here; the whole is in (\S+) until/.exec(text) ?? []
+      const [, told, path = ''] = /of ([\d,]+) bytes left out here; the whole is in (\S+) until/.exec(text) ?? []
+      expect(told).toBe(total.toLocaleString('en-US'))
       expect(await textOf('read', { path, from_line: -2 })).toBe('-2\ta line o\n-1\tlast')
-      expect(await textOf('read', { path, from_line: 2_900_000, line_count: 1 })).toMatch(
-        /^2900000\ta line of output\n\[lines to 2,900,000; go on with from_line 2900001\]$/,
+      expect(await textOf('read', { path, from_line: 500_000, line_count: 1 })).toMatch(
+        /^500000\ta line of output\n\[lines to 500,000; go on with from_line 500001\]$/,
       )
-      expect(await textOf('read', { path, from_line: 9_000_000 })).toMatch(/has only 2,941,179 lines\.$/)
+      expect(await textOf('read', { path, from_line: 9_000_000 })).toContain(
+        `has only ${(lines + 3).toLocaleString('en-US')} lines.`,
+      )
       const both = await textOf('read', { path })
       expect(both).toMatch(
-        /^1\tfirst\n[\s\S]*\n\[the middle is left out, 50,000,012 bytes in all; go on with from_line \d+, [\s\S]*\n-1\tlast$/,
+        /^1\tfirst\n[\s\S]*\n\[the middle is left out, [\d,]+ bytes in all; go on with from_line \d+, [\s\S]*\n-1\tlast$/,
       )
       expect(both.length).toBeLessThan(52_000)
-      expect(await textOf('shell', { command: `wc -c <'${path}'; rm '${path}'` })).toMatch(/50000012/)
+      expect(await textOf('shell', { command: `wc -c <'${path}'; rm '${path}'` })).toContain(String(total))
     }, 120_000)
   })
 
