@@ -5,6 +5,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { recordedReview, signedDelivery } from './src/deliveries.ts'
 import { worldOf } from './src/world.ts'
 
+/** What the trajectory `slow` writes by commands. */
+const STEPS = [2, 5, 8, 11, 14, 17].map((step) => `step ${step}\n`).join('')
+
 describe('services that are killed and a Redis that goes away', () => {
   let stack: Stack
   let world: ReturnType<typeof worldOf>
@@ -17,9 +20,10 @@ describe('services that are killed and a Redis that goes away', () => {
 
   it('ends well with one branch and one pull request when the worker is killed in the middle of a run', async () => {
     await world.writePlan('slow.md', '---\ntest: node --version\n---\n# Slow\n\nreplay: slow\n')
+    // Whose call is no command: one that is cut off is told as interrupted, and its effect is missing.
     await waitFor(
-      'the agent to be in its fifth turn',
-      async () => ((await stack.ledger.listTasks(1))[0]?.progress?.turn ?? 0) >= 5,
+      'the agent to be in its sixth turn',
+      async () => ((await stack.ledger.listTasks(1))[0]?.progress?.turn ?? 0) >= 6,
     )
     await stack.service('worker').kill()
     await stack.service('worker').start()
@@ -40,6 +44,24 @@ describe('services that are killed and a Redis that goes away', () => {
     const [run] = details?.runs ?? []
     const replies = (await stack.ledger.turns(run?.id ?? '')).filter(({ kind }) => kind === 'reply')
     expect(replies.map(({ turn }) => turn)).toEqual(Array.from({ length: run?.turns ?? 0 }, (_, index) => index + 1))
+    // Each command's effect is there, and once.
+    expect(await world.show(task.branch, 'progress.txt')).toBe(STEPS)
+  })
+
+  it('starts from the work of a run that an error ended, when a person starts the task again', async () => {
+    await world.writePlan('mended.md', '---\ntest: node --version\n---\n# Mended\n\nreplay: slow\n')
+    const { id } = await world.until('mended.md', 'to have begun', (task) => task.status === 'ready')
+    await waitFor('its sixth turn', async () => ((await stack.ledger.details(id))?.progress?.turn ?? 0) >= 6)
+    stack.model.orderFault({ status: 400, times: 1 })
+    await world.settled('mended.md', 'held', 60_000)
+    await stack.ledger.addToInbox(id, { kind: 'start-requested', id: 'mended' })
+    const { branch } = await world.settled('mended.md', 'in-review', 60_000)
+    expect((await stack.ledger.details(id))?.runs.map(({ outcome }) => outcome?.kind)).toEqual(['failed', 'finished'])
+    const [, secondRun] = (await stack.ledger.details(id))?.runs ?? []
+    const [start] = await stack.ledger.turns(secondRun?.id ?? '')
+    expect(start?.body).toContain('An earlier attempt was ended by an error.')
+    // The replayed model knows nothing of that, and does its first steps once more on top of them.
+    expect(await world.show(branch, 'progress.txt')).toMatch(new RegExp(`^step 2\nstep 5\n(step 8\n)?${STEPS}$`))
   })
 
   it('goes on with the push it had announced when the worker is killed between announcing and finishing it', async () => {

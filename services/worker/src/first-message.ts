@@ -35,6 +35,12 @@ export async function implementPrompt({ text, source, delimiter }: MessageInput)
   })
 }
 
+/** The message of a run that goes on with the work of another, which an error ended. */
+export function withEarlierWork({ checkpoint }: { readonly checkpoint: unknown }, message: string): string {
+  if (checkpoint === undefined) return message
+  return `${message}\n\nAn earlier attempt was ended by an error. What it had changed is in the workspace: git status and git diff show it.`
+}
+
 /** The first message of a revise run: the plan, every item with its place, and the branch's difference from the base. */
 export async function revisePrompt(
   input: MessageInput & { readonly items: readonly FeedbackItem[]; readonly planEdited: boolean },

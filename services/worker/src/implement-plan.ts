@@ -2,7 +2,7 @@ import { newDelimiter } from '@devbot/agent'
 import { endTask } from '@devbot/contracts'
 import { announcePublication } from './announce-publication.ts'
 import type { WorkerDeps } from './deps.ts'
-import { implementPrompt } from './first-message.ts'
+import { implementPrompt, withEarlierWork } from './first-message.ts'
 import { modelForPlan } from './model-for-plan.ts'
 import { once } from './once.ts'
 import type { OwnedTask } from './own-task.ts'
@@ -41,7 +41,8 @@ export async function implementPlan(deps: WorkerDeps, owned: OwnedTask): Promise
       model: basis.rules.model,
       source: fetching,
       test: basis.rules.test,
-      firstMessage: begun?.firstMessage ?? (await implementPrompt({ text, source: basis, delimiter })),
+      firstMessage:
+        begun?.firstMessage ?? withEarlierWork(log, await implementPrompt({ text, source: basis, delimiter })),
       delimiter,
       items: [],
     })

@@ -4,7 +4,7 @@ import type { PullRequest } from '@devbot/github'
 import { announcePublication } from './announce-publication.ts'
 import { answeredRows } from './answered-rows.ts'
 import type { WorkerDeps } from './deps.ts'
-import { revisePrompt } from './first-message.ts'
+import { revisePrompt, withEarlierWork } from './first-message.ts'
 import { modelForPlan } from './model-for-plan.ts'
 import type { OwnedTask } from './own-task.ts'
 import type { RunRules } from './policy/run-rules.ts'
@@ -40,7 +40,8 @@ export async function reviseFromFeedback(
     const begun = log.before?.start
     const delimiter = begun?.delimiter ?? newDelimiter()
     const { planEdited } = owned.task
-    const firstMessage = begun?.firstMessage ?? (await revisePrompt({ text, source, delimiter, items, planEdited }))
+    const firstMessage =
+      begun?.firstMessage ?? withEarlierWork(log, await revisePrompt({ text, source, delimiter, items, planEdited }))
 
     const runs = (await deps.ledger.details(owned.task.id))?.runs ?? []
     const earlier = runs.filter((run) => run.id !== log.run.id)

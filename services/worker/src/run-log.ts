@@ -11,8 +11,10 @@ import { type RunOnRecord, recordedRun } from './recorded-run.ts'
  */
 export type RunLog = {
   readonly run: RunRecord
-  /** Present when an attempt at the run was cut off before: what it recorded, and its newest checkpoint. */
-  readonly before: CutOffAttempt | undefined
+  /** Present when an attempt at the run was cut off before: what it recorded. */
+  readonly before: RunOnRecord | undefined
+  /** The work to go on with: of the attempt that was cut off, or of a run that an error ended. */
+  readonly checkpoint: Checkpoint | undefined
   readonly change: (part: Partial<RunRecord>) => void
   readonly save: () => Promise<void>
   /**
@@ -26,8 +28,6 @@ export type RunLog = {
   /** Time worked on the run so far, all its attempts together. */
   readonly activeMs: () => number
 }
-
-export type CutOffAttempt = RunOnRecord & { readonly checkpoint: Checkpoint | undefined }
 
 /**
  * Runs `work` with a record that always gets its outcome; what `work` throws ends it as failed or cancelled, and goes on. A
@@ -64,26 +64,49 @@ function outcomeOfError(thrown: unknown): RunOutcome {
 type RunLogDeps = Pick<WorkerDeps, 'ledger' | 'now' | 'settings'>
 type RunStart = { readonly kind: RunKind; readonly model: string; readonly round?: number }
 
-type CutOffRun = { readonly run: RunRecord; readonly before: CutOffAttempt | undefined }
+type Beginning = Pick<RunLog, 'run' | 'before' | 'checkpoint'> & { readonly isResumed: boolean }
 
-/** The task's newest run, when it is the same work, came to no ending of its own, and its turns can be gone through again. */
-async function cutOffRun(
+/**
+ * The task's newest run, when it is the same work, came to no ending of its own, and its turns can be gone through again. A
+ * run that an error ended for good is not gone on with, but its work is: the new run starts from there.
+ */
+async function beginningOf(
   { ledger, settings }: RunLogDeps,
   owned: OwnedTask,
-  { kind, model, round }: RunStart,
-): Promise<CutOffRun | undefined> {
-  const run = (await ledger.details(owned.task.id))?.runs.at(-1)
-  if (run?.kind !== kind || run.model !== model || run.round !== round || !goesOn(run.outcome)) return undefined
-  const [turns, checkpoint] = await Promise.all([ledger.turns(run.id), ledger.checkpoint(run.id)])
-  if (turns.length === 0) return { run, before: undefined }
-  const onRecord = recordedRun(turns)
-  return onRecord?.start.protocol === settings.protocol ? { run, before: { ...onRecord, checkpoint } } : undefined
+  start: RunStart,
+  nowMs: number,
+): Promise<Beginning> {
+  const { kind, model, round } = start
+  const anew = { run: newRun(owned, start, nowMs), before: undefined, checkpoint: undefined, isResumed: false }
+  const last = (await ledger.details(owned.task.id))?.runs.at(-1)
+  if (last?.kind !== kind || last.round !== round) return anew
+  const checkpoint = await ledger.checkpoint(last.id)
+  if (last.model === model && goesOn(last.outcome)) {
+    const { outcome: _stopped, endedAtMs: _stoppedAt, ...run } = last
+    const turns = await ledger.turns(last.id)
+    const before = recordedRun(turns)
+    if (turns.length === 0 || before?.start.protocol === settings.protocol) {
+      return { run, before, checkpoint, isResumed: true }
+    }
+  }
+  const { startCommitId } = last
+  const isSamePlan = last.planHash === owned.task.planHash
+  if (!isInheritable(last.outcome) || !isSamePlan || checkpoint === undefined || startCommitId === undefined)
+    return anew
+  const inherited = { ...checkpoint, runId: anew.run.id, turn: 0 }
+  await ledger.saveCheckpoint(owned.ownership, inherited)
+  return { ...anew, run: { ...anew.run, startCommitId }, checkpoint: inherited }
 }
 
 /** A person's mending, or time, may be all that is missing; what the plan or DevBot itself made impossible starts anew. */
 function goesOn(outcome: RunOutcome | undefined): boolean {
   if (outcome === undefined || outcome.kind === 'cancelled') return true
   return outcome.kind === 'failed' && ['transient', 'sandbox', 'permission', 'config'].includes(outcome.category)
+}
+
+/** A conflict means that the run cannot start from there any more; what ended by itself was published, or not wanted. */
+function isInheritable(outcome: RunOutcome | undefined): boolean {
+  return goesOn(outcome) || (outcome?.kind === 'failed' && outcome.category !== 'conflict')
 }
 
 function newRun(owned: OwnedTask, start: RunStart, startedAtMs: number): RunRecord {
@@ -106,12 +129,12 @@ function newRun(owned: OwnedTask, start: RunStart, startedAtMs: number): RunReco
 
 async function openRunLog(deps: RunLogDeps, owned: OwnedTask, start: RunStart): Promise<RunLog> {
   const beganAtMs = deps.now()
-  const cutOff = await cutOffRun(deps, owned, start)
-  const { outcome: _stopped, endedAtMs: _stoppedAt, ...run } = cutOff?.run ?? newRun(owned, start, beganAtMs)
-  const log = createRunLog(deps, owned, { run, before: cutOff?.before }, beganAtMs)
+  const beginning = await beginningOf(deps, owned, start, beganAtMs)
+  const { run } = beginning
+  const log = createRunLog(deps, owned, beginning, beganAtMs)
   await log.save()
   const shown = log.progress({})
-  if (cutOff !== undefined) {
+  if (beginning.isResumed) {
     await owned.record({ kind: 'run-resumed', runId: run.id, turn: run.turns }, shown)
     return log
   }
@@ -127,7 +150,7 @@ async function openRunLog(deps: RunLogDeps, owned: OwnedTask, start: RunStart): 
 function createRunLog(
   deps: Pick<WorkerDeps, 'ledger' | 'now'>,
   owned: OwnedTask,
-  { run: given, before }: CutOffRun,
+  { run: given, before, checkpoint }: Beginning,
   beganAtMs: number,
 ): RunLog {
   let run = given
@@ -147,6 +170,7 @@ function createRunLog(
       return run
     },
     before,
+    checkpoint,
     activeMs,
     change: (part) => {
       run = { ...run, ...part }

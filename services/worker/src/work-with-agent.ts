@@ -134,7 +134,7 @@ function endedBySandbox(error: unknown): { readonly kind: 'sandbox-ended'; reado
 
 /** The checkpoint that the run goes on from, its tree in the store. Waits for the source, where there is one. */
 async function restored(log: RunLog, work: Work): Promise<Checkpoint | undefined> {
-  const checkpoint = log.before?.checkpoint
+  const { checkpoint } = log
   if (checkpoint === undefined) return undefined
   const source = await work.source()
   return (await restoreCheckpoint(source.store, source, checkpoint)) === undefined ? undefined : checkpoint
