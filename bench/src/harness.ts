@@ -67,7 +67,7 @@ function restartFigure({ prefixBreaks }: Restarted): Figure {
 
 function turnNotes(): readonly string[] {
   return [
-    `own time per turn: ${TURNS} turns on the demo's sample repository; from the answer of turn 2 (all that is made ready beside the run is there) to the last request, less what \`node --test\` says it took inside; medians of 5 runs after one that warms up. The replayed model's own time is in all of them. DevBot: the real worker as compose starts it, with ledger (appendfsync always), gate and hardened pod. The floors: the vendor's SDK in a process of its own, the same calls, no ledger, no limits.`,
+    `own time per turn: ${TURNS} turns on the demo's sample repository; from the answer of turn 2 (all that is made ready beside the run is there) to the last request, less what \`node --test\` says it took inside; medians of 3 runs after one that warms up. The replayed model thinks for half a second, which is taken off; what else it needs is in all of them. DevBot takes its checkpoints beside the request. DevBot: the real worker as compose starts it, with ledger (appendfsync always), gate and hardened pod. The floors: the vendor's SDK in a process of its own, the same calls, no ledger, no limits.`,
     "cost index: input 1.0, cache write 1.25, cache read 0.1, output 5.0 per token, by the replayed model's prompt cache. A break is a request that does not begin with the whole of the one before (tools, system prompt, messages).",
     'without a container, on the machine of the issue: pi 1.5 9.2 ms per turn, Gemini CLI 20, Claude Code 2.1 34, Codex 55, opencode 173; cost index pi 36.5 k, opencode 63 k, Codex 70 k, Claude Code 132 k beside a floor of 33.8 k.',
   ]

@@ -62,7 +62,8 @@ export function fixedTokens({ tools, system }: MessagesRequest): number {
 
 /**
  * Milliseconds a turn takes beside its tests, over the turns after the second: by then everything that is made ready
- * beside the run is there. From the release of turn 2's reply to the arrival of the last request.
+ * beside the run is there. From the release of turn 2's reply to the arrival of the last request, less what the model
+ * thought between them.
  */
 export function ownMsPerTurn(seen: readonly SeenRequest[]): number {
   const begin = seen.find(({ request }) => turnOf(request) === 2)
@@ -70,7 +71,9 @@ export function ownMsPerTurn(seen: readonly SeenRequest[]): number {
   if (begin === undefined || end === undefined || begin === end)
     throw new Error('expected a run of three turns or more')
   const turns = turnOf(end.request) - 2
-  return (end.arrivedMs - begin.releasedMs - testMsIn(end.request)) / turns
+  const between = seen.filter((one) => one !== end && turnOf(one.request) > 2)
+  const thoughtMs = between.reduce((sum, { arrivedMs, releasedMs }) => sum + releasedMs - arrivedMs, 0)
+  return (end.arrivedMs - begin.releasedMs - thoughtMs - testMsIn(end.request)) / turns
 }
 
 /** What the tests said of their own time, in all tool results of a conversation. */

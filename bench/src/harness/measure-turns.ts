@@ -19,13 +19,18 @@ export type Played = {
   readonly prefixBreaks: number
 }
 
-const RUNS = 5
+const RUNS = 3
+/**
+ * How long the model thinks, for every player alike, and taken off again: less than any real one. What is done beside a
+ * request (DevBot takes its checkpoint then) would otherwise stand between two requests, where no user meets it.
+ */
+const THINK_MS = 500
 
 /** Medians of the trajectory played by DevBot and by the floors, in turns, so that what else happens meets all of them. */
 export async function measureTurns(): Promise<Readonly<Record<Player, Played>>> {
   const runs: Record<Player, Played[]> = { host: [], persistent: [], execPerCall: [], devbot: [] }
   // Three processes play: floors one each, so that none profits from the other's warmth.
-  const model = await startRecordedModel([harnessTrajectory])
+  const model = await startRecordedModel([harnessTrajectory], { thinkMs: THINK_MS })
   try {
     await using worker = await startMeasuredWorker(model)
     await using host = startFloorProcess()

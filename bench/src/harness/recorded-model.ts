@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { createLogger } from '@devbot/config'
 import { type MessagesRequest, type RequestSummary, startReplayModel, type TrajectoryInput } from '@devbot/replay-model'
 
@@ -25,11 +26,11 @@ export type RecordedModel = {
   readonly stop: () => Promise<void>
 }
 
-/** The replayed model, with a record of every request. It answers at once but where it is told to hold. */
+/** The replayed model, with a record of every request. It answers at once but for `thinkMs`, and where it is told to hold. */
 export async function startRecordedModel(
   trajectories: readonly TrajectoryInput[],
   /** `keep: false` looks at no request, for runs whose requests would fill the memory. */
-  { keep = true }: { readonly keep?: boolean } = {},
+  { keep = true, thinkMs = 0 }: { readonly keep?: boolean; readonly thinkMs?: number } = {},
 ): Promise<RecordedModel> {
   const apiKey = `local-bench-${randomBytes(12).toString('hex')}`
   let seen: SeenRequest[] = []
@@ -48,6 +49,7 @@ export async function startRecordedModel(
         hold = undefined
         await until()
       }
+      if (thinkMs > 0) await sleep(thinkMs)
       if (keep) seen.push({ arrivedMs, releasedMs: performance.now(), request })
     },
   })
