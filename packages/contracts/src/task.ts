@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { objectIdSchema, planHashSchema, repositoryNameSchema, taskIdSchema } from './ids.ts'
+import { runOutcomeSchema } from './outcome.ts'
 import { prioritySchema } from './plan.ts'
 
 export const TASK_STATUSES = [
@@ -26,6 +27,8 @@ export const publicationSchema = z.object({
   /** What the branch must point at before the push; absent when it must not exist. */
   expectedHeadId: objectIdSchema.optional(),
   openPullRequest: z.boolean(),
+  /** How the run ended, for its record: it is closed after this was written. Absent in records of before. */
+  outcome: runOutcomeSchema.optional(),
   /** The pull request may have been created then: it is looked for until GitHub's listings must show it. */
   pullRequestAttemptedAtMs: z.int().optional(),
 })

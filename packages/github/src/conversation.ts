@@ -41,16 +41,20 @@ export function createConversationCalls(identity: Identity): ConversationCalls {
 
   return {
     async listFeedback(name, number) {
-      const [id, reviews, inlineComments, conversation] = await Promise.all([
-        repositoryId(name),
-        listReviews(name, number),
+      // In this order: a review that is submitted meanwhile must not come without its comments.
+      const [id, reviews] = await Promise.all([repositoryId(name), listReviews(name, number)])
+      const [inlineComments, conversation] = await Promise.all([
         listInlineComments(name, number),
         listConversation(name, number),
       ])
+      const known = new Set(reviews.map((review) => review.id))
       const place = { repositoryId: id, pullNumber: number }
       return inOrderOfCreation([
         ...reviews.map((review) => feedbackFromReview(place, review)).filter((item) => item !== undefined),
-        ...inlineComments.map((comment) => feedbackFromInlineComment(place, comment)),
+        // One whose review is not listed yet comes with it the next time.
+        ...inlineComments
+          .filter(({ pull_request_review_id: reviewId }) => typeof reviewId !== 'number' || known.has(reviewId))
+          .map((comment) => feedbackFromInlineComment(place, comment)),
         ...conversation.map((comment) => feedbackFromConversationComment(place, comment)),
       ])
     },

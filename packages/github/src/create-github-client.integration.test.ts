@@ -370,6 +370,18 @@ describe('listFeedback', () => {
     expect(items[0]).toMatchObject({ kind: 'inline-comment', path: 'src/a.ts', line: 3, reviewId: 103 })
   })
 
+  it('leaves out an inline comment whose review is not listed yet, so that both come together', async () => {
+    const client = await clientOf(
+      table({
+        [`GET ${base}`]: () => ok(repositoryObject),
+        [`GET ${base}/pulls/7/reviews`]: paged([]),
+        [`GET ${base}/pulls/7/comments`]: paged([inlineCommentObject(201, minute(1), { pull_request_review_id: 103 })]),
+        [`GET ${base}/issues/7/comments`]: paged([]),
+      }),
+    )
+    expect(await client.listFeedback(name, 7)).toEqual([])
+  })
+
   it('leaves out a review that is still being written', async () => {
     const pending = reviewObject(1, minute(1), { state: 'PENDING', submitted_at: undefined })
     const client = await clientOf(({ path }) =>
@@ -391,7 +403,11 @@ describe('listFeedback', () => {
         const listed = (key: string, data: unknown) =>
           ok(!isObject(data) ? [] : [{ ...data, ...upperCased(key, data) }])
         const client = await clientOf(({ path }) => {
-          if (path.endsWith('/reviews')) return listed('state', payload.review)
+          // A comment by itself is wrapped into a review without words.
+          const { comment } = payload
+          const reviewId = isObject(comment) ? comment.pull_request_review_id : undefined
+          const wrapping = { ...reviewObject(Number(reviewId), minute(1), { state: 'COMMENTED' }), body: '' }
+          if (path.endsWith('/reviews')) return isObject(comment) ? ok([wrapping]) : listed('state', payload.review)
           if (path.endsWith('/pulls/2/comments')) return listed('', payload.comment)
           return ok(path.endsWith('/issues/2/comments') ? [] : { ...repositoryObject, id: 186853002 })
         })

@@ -46,7 +46,8 @@ export async function announcePublication(
     })
     if (input.answer !== undefined)
       await deps.ledger.updateFeedback(owned.ownership, input.answer(change.changed ? commitId : undefined))
-    await log.end(outcome)
+    // On record with everything but its outcome: cut off here, the run goes on, and its claim is judged once more.
+    await log.save()
     const onBranch = log.run.kind === 'revise' || source.keptWork !== undefined
     await owned.save({
       ...owned.task,
@@ -58,8 +59,10 @@ export async function announcePublication(
         commitId,
         ...(onBranch ? { expectedHeadId: source.startCommitId } : {}),
         openPullRequest: outcome.kind === 'finished',
+        outcome,
       },
     })
+    await log.end(outcome)
     return commitId
   })
 }

@@ -34,14 +34,15 @@ export async function completePublication(
   const { facts, store } = await deps.repositories.open(owned.task.repository, owned.signal)
   if (!(await pushed(deps, owned, store, publication))) return 'go-on'
   const runs = (await deps.ledger.details(owned.task.id))?.runs ?? []
-  const run = runs.find((candidate) => candidate.id === publication.runId)
-  if (run === undefined) {
+  const recorded = runs.find((candidate) => candidate.id === publication.runId)
+  if (recorded === undefined) {
     throw new DevBotError({
       category: 'bug',
       code: 'run-missing',
       message: `the ledger has no run ${publication.runId}`,
     })
   }
+  const run = await closed(deps, owned, recorded, publication)
   const waitMs =
     (publication.openPullRequest
       ? await openPullRequest(deps, owned, publication, run, facts.defaultBranch)
@@ -49,6 +50,19 @@ export async function completePublication(
   if (waitMs !== undefined) return { dueAtMs: deps.now() + waitMs, reason: 'confirming' }
   await finishPublication(deps, owned, run)
   return 'go-on'
+}
+
+/** The run's record with its outcome, also where the worker was killed between the two. */
+async function closed(
+  { ledger, now }: Pick<WorkerDeps, 'ledger' | 'now'>,
+  { ownership }: OwnedTask,
+  run: RunRecord,
+  { outcome }: Publication,
+): Promise<RunRecord> {
+  if (run.outcome !== undefined || outcome === undefined) return run
+  const ended = { ...run, outcome, endedAtMs: now() }
+  await ledger.saveRun(ownership, ended)
+  return ended
 }
 
 /** A pull request that a person closed or merged gets nothing more; the review step ends the task. */

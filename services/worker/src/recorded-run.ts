@@ -8,6 +8,8 @@ export const runStartSchema = z.object({
   /** The run's random mark around text that is not ours. */
   delimiter: z.string().min(1),
   protocol: z.enum(['native', 'text']),
+  /** The feedback items of its round: what came since is for the next. */
+  items: z.array(z.string()).default([]),
 })
 export type RunStart = z.infer<typeof runStartSchema>
 

@@ -24,7 +24,7 @@ export async function reviseFromFeedback(
   deps: WorkerDeps,
   owned: OwnedTask,
   pull: PullRequest,
-  rows: readonly FeedbackRow[],
+  waiting: readonly FeedbackRow[],
 ): Promise<void> {
   const { plan, text } = await planOf(deps, owned.task.id, owned.task.planPath)
   const model = modelForPlan(deps.settings, plan)
@@ -36,6 +36,7 @@ export async function reviseFromFeedback(
     const { rules } = source
     refuseFurtherRounds(owned.task, rules)
     await settleRules(owned, log, rules)
+    const rows = itemsOfRun(log, waiting)
     const items = rows.map((row) => row.item)
     const begun = log.before?.start
     const delimiter = begun?.delimiter ?? newDelimiter()
@@ -77,6 +78,11 @@ export async function reviseFromFeedback(
     }
     await end.forget()
   })
+}
+
+/** The items that the round began with, as far as they still stand; what came since is for the next. */
+function itemsOfRun({ before }: RunLog, waiting: readonly FeedbackRow[]): readonly FeedbackRow[] {
+  return before === undefined ? waiting : waiting.filter((row) => before.start.items.includes(row.item.id))
 }
 
 /** A round that was cut off goes on from the very commit it began with; when the branch moved, it begins anew. */

@@ -17,7 +17,7 @@ import {
   type TurnRecorder,
   type Workspace,
 } from '@devbot/agent'
-import { foldInbox, type Plan, type RunKind } from '@devbot/contracts'
+import { type FeedbackItem, foldInbox, type Plan, type RunKind } from '@devbot/contracts'
 import { excludedBy } from '@devbot/git'
 import type { TurnEntry } from '@devbot/queue'
 import type { WorkerDeps } from '../deps.ts'
@@ -34,6 +34,8 @@ export type AgentStageInput = {
   readonly plan: Plan
   readonly model: string
   readonly firstMessage: string
+  /** Of the round. */
+  readonly items: readonly Pick<FeedbackItem, 'id'>[]
   /** The run's random mark around text that is not ours, the same as in the first message. */
   readonly delimiter: string
   /** The sandbox, once it is ready; asked for before the first tool call, not before the first model request. */
@@ -56,7 +58,13 @@ export async function runAgentStage(
   const { signal } = owned
   const recorder = recorderFor(deps, owned, log)
   const { firstMessage, delimiter, recorded } = input
-  if (recorded === undefined) recorder.recordStart({ firstMessage, delimiter, protocol: deps.settings.protocol })
+  if (recorded === undefined)
+    recorder.recordStart({
+      firstMessage,
+      delimiter,
+      protocol: deps.settings.protocol,
+      items: input.items.map(({ id }) => id),
+    })
   const { ending } = await runAgent({
     model: deps.modelFor(input.model, (change) => noteSwitch(deps, owned, log, change)),
     ...protocolFor(deps, input),
