@@ -354,7 +354,8 @@ describe.skipIf(!canRun)('the compose project, from outside', () => {
     const branches = [...(await refsNow()).keys()].filter((ref) => ref.startsWith('refs/heads/agent/slow'))
     expect(branches).toEqual([`refs/heads/${pull?.head.ref}`])
     const runs = await project.runsOf((await taskOf('slow.md')).id)
-    expect(runs.length).toBeGreaterThanOrEqual(2)
+    // It has gone on where it was.
+    expect(runs).toHaveLength(1)
     await noSandboxLeft()
     expect(await project.secrets()).toEqual(secrets)
   }, 600_000)

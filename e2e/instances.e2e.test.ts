@@ -93,7 +93,7 @@ describe.skipIf(!(await canUseDocker()))('two instances on one engine', () => {
     expect([...(await world.branches()).keys()].filter((name) => name.startsWith('agent/'))).toEqual([task.branch])
     expect(await world.pulls()).toHaveLength(1)
     expect(await world.commits(task.branch)).toHaveLength(1)
-    expect((await first.ledger.details(task.id))?.runs).toHaveLength(2)
+    expect((await first.ledger.details(task.id))?.runs).toHaveLength(1)
     expect(await podPartsOf(first)).toEqual([])
   })
 
