@@ -31,6 +31,12 @@ const FAULTS: readonly LinkFault[] = [
   { kind: 'partition', direction: 'down' },
 ]
 const LINKS = ['redis', 'github', 'model'] as const
+/** In CI each link meets two or three, and each fault a link; `DEVBOT_E2E_REAL_TIME=1` tries every fault on every link. */
+const FEW: Readonly<Record<(typeof LINKS)[number], readonly number[]>> = {
+  redis: [1, 2, 4],
+  github: [0, 2, 3],
+  model: [1, 4],
+}
 
 describe('links of the worker that are broken in the middle of a run', () => {
   let stack: Stack
@@ -66,7 +72,11 @@ describe('links of the worker that are broken in the middle of a run', () => {
     await stack?.stop()
   })
 
-  const cases = LINKS.flatMap((link) => FAULTS.map((fault) => [link, Object.values(fault).join(' '), fault] as const))
+  const cases = LINKS.flatMap((link) =>
+    FAULTS.filter((_fault, index) => process.env.DEVBOT_E2E_REAL_TIME === '1' || FEW[link].includes(index)).map(
+      (fault) => [link, Object.values(fault).join(' '), fault] as const,
+    ),
+  )
 
   it.each(cases)('delivers once although the link to %s has a %s', async (link, what, fault) => {
     const name = `${link}-${what.replaceAll(' ', '-')}`

@@ -19,6 +19,7 @@ describe('a lost answer together with a listing that is behind', () => {
     await waitFor('the pull request to be there', async () => (await world.pulls()).length === 1)
     stack.github.addFault({ match: { method: 'GET', pathPattern: '/pulls$' }, action: 'stale-list', times: 2 })
     await world.settled('small.md', 'in-review', 120_000)
+    stack.github.clearFaults()
     expect(await world.pulls()).toHaveLength(1)
   })
 

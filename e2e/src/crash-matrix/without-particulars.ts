@@ -6,6 +6,8 @@ const PARTICULARS: readonly (readonly [RegExp, string])[] = [
   [/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME'],
   [/^(turns|cost_usd|duration_s|plan_hash): .*$/gm, '$1: ...'],
   [/plan=[0-9a-f]+/g, 'plan=HASH'],
+  [/origin=[0-9a-f-]+/g, 'origin=PLACE'],
+  [/^DevBot-Origin: .*$/gm, 'DevBot-Origin: PLACE'],
   [/^DevBot-Plan-Hash: .*$/gm, 'DevBot-Plan-Hash: HASH'],
   [/http:\/\/127\.0\.0\.1:\d+/g, 'SERVER'],
   [/\/pull\/\d+/g, '/pull/N'],

@@ -94,6 +94,7 @@ describe('planTaskWithHash', () => {
       status: 'ready',
       generation: 1,
       branch: task.branch,
+      adopted: false,
     })
   })
 })

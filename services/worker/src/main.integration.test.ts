@@ -69,8 +69,11 @@ describe('the worker service where no engine is', () => {
       expect(await answer.text()).toMatch(/sandboxes cannot be made: .*Docker engine.*\/nowhere\/docker\.sock/)
       expect((await fetch(`http://127.0.0.1:${opsPort}/healthz`)).status).toBe(200)
 
+      const repository = repositoryNameSchema.parse('octo-org/hello')
+      // GitHub was asked, and there is nothing of ours; without that it would be asked first.
+      await ledger.rememberLeftBehind(repository, { version: 1, atMs: Date.now(), pulls: [], branches: [] })
       const created = await ledger.createTask({
-        repository: repositoryNameSchema.parse('octo-org/hello'),
+        repository,
         planPath: 'plan.md',
         planHash: planHashSchema.parse('1'.repeat(64)),
         planText: '# A plan\n',

@@ -38,7 +38,11 @@ function usedUp() {
   const sandboxes = { name: 'process', areTried: () => true, prepare: async () => ({ environmentId: '' }) }
   const deps = {
     settings: { maxTurns: 10, maxCostMicroUsd: 1e6, maxMinutes: 60, protocol: 'native', maxCostPerDayMicroUsd: 1e6 },
-    ledger: { details: async () => ({ runs: [recordOf('r1', 10)] }), spentOnTask: async () => 0 },
+    ledger: {
+      details: async () => ({ runs: [recordOf('r1', 10)] }),
+      spentOnTask: async () => 0,
+      appendTurn: async () => undefined,
+    },
     modelFor: () => ({ model: 'm', maxOutputTokens: 1_000, ask: () => Promise.reject(new Error('was asked')) }),
     log: createLogger({ service: 'test', level: 'silent', secrets: [] }),
     now: () => NOW,
