@@ -38,6 +38,7 @@ export type PlanEvidence = {
   readonly answered: readonly string[]
 }
 
+const OWN_LOGIN = 'devbot'
 const REPLY_MARKER = /<!-- devbot:reply=(\S+) -->/g
 
 /** Reads everything once, when all plans are through: what came late is seen, too. */
@@ -71,7 +72,9 @@ export async function readOutside(stack: Stack, names: readonly string[]): Promi
             rounds: detail?.task.rounds,
             publication: detail?.task.publication,
             inbox: detail?.inboxCount,
+            // DevBot's own replies come back by webhook, and may not have been dropped yet when the task ends.
             feedback: detail?.feedback
+              .filter(({ item }) => item.author !== OWN_LOGIN)
               .map(({ item, state, round, decision, replyPosted }) =>
                 [item.kind, item.author, state, round, decision, replyPosted].join(' '),
               )

@@ -145,7 +145,8 @@ async function inTurns<T>(items: readonly T[], width: number, work: (item: T) =>
 /** What killed workers left is gone one lease and one of the reaper's periods later. */
 async function waitForReaper(stack: Stack): Promise<readonly string[]> {
   const folder = join(stack.env.DEVBOT_DATA_DIR ?? '', 'sandboxes')
-  const left = () => readdir(folder)
+  const left = async () =>
+    (await Promise.all((await readdir(folder)).map((instance) => readdir(join(folder, instance))))).flat()
   try {
     await waitFor('no sandbox', async () => (await left()).length === 0, { timeoutMs: REAPER_MS, everyMs: 500 })
     return []

@@ -117,7 +117,7 @@ function addressesBot(body: string, ownLogin: string): boolean {
   return mention.test(body) || /^\s*\/devbot\b/im.test(body)
 }
 
-function sameLogin(one: string, other: string): boolean {
+export function sameLogin(one: string, other: string): boolean {
   return one.toLowerCase() === other.toLowerCase()
 }
 
