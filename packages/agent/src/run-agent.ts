@@ -201,14 +201,28 @@ async function recordReply(
   durationMs: number,
 ): Promise<void> {
   const { stopReason, usage } = reply
-  // Whoever finds this reply finds the files that its calls are to begin with.
-  await run.checkpoints.durable()
+  // Whoever finds this reply finds the files that its calls are to begin with. A stop is not held up by what hinders that;
+  // the reply is asked for again, then.
+  if (!(await beforeAbort(run.checkpoints.durable(), run.signal))) return
   const content = message.role === 'assistant' ? message.content : []
   await run.recorder.recordReply(
     turn,
     { content, stopReason, usage },
     { ...countUsage(usage), costMicroUsd, durationMs, stopReason },
   )
+}
+
+/** Whether something came to its end before the signal aborted; afterwards nobody waits for it. */
+async function beforeAbort(work: Promise<void>, signal: AbortSignal): Promise<boolean> {
+  if (signal.aborted) return false
+  const aborted = Promise.withResolvers<false>()
+  const onAbort = () => aborted.resolve(false)
+  signal.addEventListener('abort', onAbort, { once: true })
+  try {
+    return await Promise.race([work.then(() => true), aborted.promise])
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+  }
 }
 
 /** The request may be refused because it is too long: then it is shortened and sent once more. */

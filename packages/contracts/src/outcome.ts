@@ -95,8 +95,13 @@ export const runRecordSchema = z.object({
     cacheWrite: z.int().nonnegative(),
   }),
   baseCommitId: z.string().optional(),
-  /** What the run builds on: the commit that its sandbox got. */
+  /** What the run builds on: the commit that its sandbox got, and the branch it is for. */
   startCommitId: z.string().optional(),
+  baseBranch: z.string().optional(),
+  /** The model the run was begun with, before the repository's policy named another. */
+  modelAsked: z.string().optional(),
+  /** How often in a row it went on after this very turn. */
+  resumed: z.object({ turn: z.int(), times: z.int() }).optional(),
   commitId: z.string().optional(),
   /** The tree of `commitId`. */
   treeId: z.string().optional(),

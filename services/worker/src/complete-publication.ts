@@ -59,7 +59,7 @@ async function closed(
   run: RunRecord,
   { outcome }: Publication,
 ): Promise<RunRecord> {
-  if (run.outcome !== undefined || outcome === undefined) return run
+  if (outcome === undefined || run.outcome?.kind === outcome.kind) return run
   const ended = { ...run, outcome, endedAtMs: now() }
   await ledger.saveRun(ownership, ended)
   return ended
@@ -88,6 +88,7 @@ async function pushed(
   if (!(await store.hasCommit(commitId))) {
     // The store is a cache and was lost: what was pushed before stands, anything else is made anew.
     const wasPushed = (await store.remoteHead(task.branch)) === commitId
+    if (!wasPushed) await reopen(deps, owned, publication.runId)
     await owned.save(wasPushed ? { ...task, headCommitId: commitId } : withoutPublication(task))
     return wasPushed
   }
@@ -101,6 +102,15 @@ async function pushed(
   await owned.save({ ...task, headCommitId: commitId })
   await owned.record({ kind: 'branch-pushed', branch: task.branch, commitId })
   return true
+}
+
+/** The run goes on: what it had done is in its record and its checkpoint, and its claim is judged once more. */
+async function reopen({ ledger }: Pick<WorkerDeps, 'ledger'>, owned: OwnedTask, runId: string): Promise<void> {
+  const runs = (await ledger.details(owned.task.id))?.runs ?? []
+  const run = runs.find(({ id }) => id === runId)
+  if (run === undefined) return
+  const { outcome: _ended, endedAtMs: _endedAt, ...open } = run
+  await ledger.saveRun(owned.ownership, open)
 }
 
 /** Somebody else moved the branch: their commits are built upon, never replaced. */

@@ -22,10 +22,10 @@ export async function implementPlan(deps: WorkerDeps, owned: OwnedTask): Promise
   const { plan, text } = await planOf(deps, owned.task.id, owned.task.planPath)
   const model = modelForPlan(deps.settings, plan)
   await withRunLog(deps, owned, { kind: 'implement', model }, async (log) => {
-    const { known, fetch } = await prepareImplement(deps, owned, plan, log.run.startCommitId)
+    const { known, fetch } = await prepareImplement(deps, owned, plan, log.run)
     const fetching = once(async () => {
       const fetched = await log.stage('prepare', fetch)
-      log.change({ startCommitId: fetched.startCommitId })
+      log.change({ startCommitId: fetched.startCommitId, baseBranch: fetched.baseBranch })
       await log.save()
       return fetched
     })

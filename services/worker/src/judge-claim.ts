@@ -61,21 +61,22 @@ export function createClaimJudge(deps: WorkerDeps, owned: OwnedTask, log: RunLog
   ]
 
   /** Counts a problem that goes back; false for one that was told often enough. */
-  const goesBack = ({ about, maxRejections, neverAccepted }: Problem): boolean => {
+  const goesBack = async ({ about, maxRejections, neverAccepted }: Problem): Promise<boolean> => {
     const told = log.run.rejections ?? {}
     const count = (told[about] ?? 0) + 1
     log.change({ rejections: { ...told, [about]: count } })
+    await log.save()
     if (count > maxRejections && neverAccepted !== undefined) throw neverAccepted
     return count <= maxRejections
   }
 
   const examine = async (claim: FinishClaim, say: Claimed['say']) => {
     const change = await collectChange(await work.sandbox(), await work.source()).catch(tooLarge)
-    if ('about' in change) return { problem: goesBack(change) ? change : undefined }
+    if ('about' in change) return { problem: (await goesBack(change)) ? change : undefined }
     log.change({ refusedPaths: [...change.refused], finish: withoutSecretsIn(deps, claim) })
     for (const question of questions) {
       const problem = await question({ claim, change, say })
-      if (problem !== undefined && goesBack(problem)) return { change, problem }
+      if (problem !== undefined && (await goesBack(problem))) return { change, problem }
     }
     return { change }
   }
@@ -87,7 +88,7 @@ export function createClaimJudge(deps: WorkerDeps, owned: OwnedTask, log: RunLog
       const { change, problem } = await log.stage('verify', (say) => examine(claim, say))
       if (problem !== undefined) return { kind: 'rejected', message: problem.message }
       const found = change?.changed === true ? await selfReview.look(change, ask) : undefined
-      if (found !== undefined && goesBack(found)) return { kind: 'rejected', message: found.message }
+      if (found !== undefined && (await goesBack(found))) return { kind: 'rejected', message: found.message }
       believed = change
       return { kind: 'accepted' }
     },

@@ -38,6 +38,9 @@ export type CheckpointedRun = {
   readonly resumedFrom?: Checkpoint | undefined
 }
 
+/** Tens of megabytes on a busy machine take some seconds. */
+const MOST_MS = 60_000
+
 type CheckpointDeps = {
   readonly ledger: Pick<WorkerDeps['ledger'], 'saveCheckpoint' | 'renewCheckpoint'>
   readonly secrets: WorkerDeps['secrets']
@@ -65,7 +68,8 @@ export function createCheckpoints(
     try {
       const sandbox = await run.sandbox()
       isInSandbox = true
-      return await takeTree(deps, await run.source(), { runId, sandbox, selection: await selection() }, tree)
+      const work = { runId, sandbox, selection: await selection() }
+      return await inTime(takeTree(deps, await run.source(), work, tree))
     } catch (error) {
       warn(error)
       return undefined
@@ -131,6 +135,25 @@ export function createCheckpoints(
 }
 
 const UNREFED = { ref: false }
+
+/** The next reply waits for it: what something in the sandbox holds up for longer is given up, and skipped. */
+async function inTime<T>(work: Promise<T>): Promise<T> {
+  const over = Promise.withResolvers<never>()
+  const timer = setTimeout(() => over.reject(tooSlow()), MOST_MS)
+  try {
+    return await Promise.race([work, over.promise])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+function tooSlow(): DevBotError {
+  return new DevBotError({
+    category: 'sandbox',
+    code: 'sandbox-transfer-failed',
+    message: `the work did not come out of the sandbox within ${MOST_MS / 1000} s`,
+  })
+}
 
 function isOwnershipLost({ aborted, reason }: AbortSignal): boolean {
   return aborted && reason instanceof DevBotError && reason.code === 'ownership-lost'

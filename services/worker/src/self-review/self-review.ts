@@ -25,7 +25,8 @@ type Verdict = Pick<SelfReview, 'verdict' | 'reason' | 'findings'>
  */
 export function createSelfReview(deps: WorkerDeps, owned: OwnedTask, log: RunLog, work: Work) {
   const wanted = work.rules.selfReview ?? deps.settings.selfReview
-  let done = !wanted
+  // One in a run, also in a run that was cut off.
+  let done = !wanted || log.run.selfReview !== undefined
   return {
     /** The problem to send back; undefined where there is none, or a review was made before. */
     async look(change: CollectedChange, ask: AskAside): Promise<Problem | undefined> {

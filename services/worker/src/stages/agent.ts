@@ -215,7 +215,11 @@ function recorderFor(deps: WorkerDeps, owned: OwnedTask, log: RunLog): Recorder 
       )
     },
     recordToolStart: (turn, toolUseId) => write(append('tool-start', turn, { toolUseId })),
-    recordNotes: (turn, notes) => append('notes', turn, { notes }),
+    recordNotes: async (turn, notes) => {
+      // What the run began with stands before everything.
+      await writing
+      await append('notes', turn, { notes })
+    },
     recordCompaction: async (turn, facts, cause) => {
       deps.log.info({ taskId: owned.task.id, turn, ...facts }, 'the conversation was shortened')
       await Promise.all([

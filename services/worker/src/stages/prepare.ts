@@ -1,5 +1,13 @@
 import { isDeepStrictEqual } from 'node:util'
-import { DevBotError, type ObjectId, objectIdSchema, type Plan, parsePlan, type TaskId } from '@devbot/contracts'
+import {
+  DevBotError,
+  type ObjectId,
+  objectIdSchema,
+  type Plan,
+  parsePlan,
+  type RunRecord,
+  type TaskId,
+} from '@devbot/contracts'
 import type { RepositoryStore } from '@devbot/git'
 import type { RepositoryFacts } from '@devbot/github'
 import type { WorkerDeps } from '../deps.ts'
@@ -31,8 +39,8 @@ type PrepareDeps = Pick<WorkerDeps, 'repositories'> & { readonly settings: RuleS
 
 /**
  * The base branch as the store knows it, and what brings it up to date. The first is enough to ask the model a first
- * question; everything that is tested or pushed starts from the second. `begunAt`: the commit of a run that was cut off,
- * which goes on from there and nowhere else. It is undefined when the branch never was fetched
+ * question; everything that is tested or pushed starts from the second. `run`: one that was cut off goes on from its commit
+ * and nowhere else. The first is undefined when the branch never was fetched
  * or when its policy then was not valid: that may have been mended. Throws `permission` when the repository cannot be worked
  * on; `fetch` throws `invalid-input`, `policy-invalid`, and `conflict`, `policy-changed`, when the run would now go by
  * other rules than it began with.
@@ -41,7 +49,7 @@ export async function prepareImplement(
   deps: PrepareDeps,
   owned: Pick<OwnedTask, 'task' | 'signal'>,
   plan: Plan,
-  begunAt?: string,
+  run: Pick<RunRecord, 'startCommitId' | 'baseBranch'> = {},
 ): Promise<{ readonly known: Source | undefined; readonly fetch: () => Promise<Source> }> {
   const { facts, store } = await deps.repositories.open(owned.task.repository, owned.signal)
   assertWorkable(facts)
@@ -53,6 +61,8 @@ export async function prepareImplement(
     ])
     return { facts, store, baseBranch, baseCommitId, startCommitId: baseCommitId, startTreeId, ...said }
   }
+  const { startCommitId: begunAt } = run
+  if (run.baseBranch !== undefined && run.baseBranch !== baseBranch) throw otherBase(run.baseBranch, baseBranch)
   if (await hasKeptWork(owned.task, store)) {
     return { known: undefined, fetch: () => goOnWithKeptWork(deps, owned, plan, baseBranch, begunAt) }
   }
@@ -69,6 +79,14 @@ export async function prepareImplement(
       return fetched
     },
   }
+}
+
+function otherBase(before: string, now: string): DevBotError {
+  return new DevBotError({
+    category: 'conflict',
+    code: 'run-outdated',
+    message: `the plan's base is ${now} now, and was ${before} when the interrupted run began; it starts again`,
+  })
 }
 
 async function goOnFrom(
