@@ -6,10 +6,12 @@ export type AnswerLimits = {
 
 /**
  * A `fetch` whose whole answer arrives within the time and the size, or which fails like a broken connection. Octokit
- * itself has no deadline, and takes an answer that breaks off in the middle for an empty one.
+ * itself has no deadline, and takes an answer that breaks off in the middle for an empty one. The caller's signal keeps a
+ * request from being sent; one that is under way is waited for, because only its answer says what was done.
  */
 export function boundedFetch(limits: AnswerLimits): typeof fetch {
   return async (input, init) => {
+    init?.signal?.throwIfAborted()
     const response = await fetch(input, { ...init, signal: AbortSignal.timeout(limits.timeoutMs) })
     const { status, statusText, headers } = response
     const reading = response.body === null ? null : readBounded(response.body, limits.maxAnswerBytes)

@@ -46,7 +46,10 @@ export interface GitHubClient {
    */
   listPullRequests(name: RepositoryName): Promise<readonly PullRequest[]>
   pullRequest(name: RepositoryName, number: number): Promise<PullRequest>
-  /** Creates a pull request. When GitHub says that one exists for this branch, the existing one is returned. */
+  /**
+   * Creates a pull request, by one request. When GitHub says that one exists for this branch, the existing one is
+   * returned. `transient` leaves open whether it was made. Nothing is sent once the signal has aborted.
+   */
   createPullRequest(
     name: RepositoryName,
     input: {
@@ -56,6 +59,7 @@ export interface GitHubClient {
       readonly body: string
       readonly draft: boolean
     },
+    signal?: AbortSignal,
   ): Promise<PullRequest>
   updatePullRequestBody(name: RepositoryName, number: number, body: string): Promise<void>
   addLabels(name: RepositoryName, number: number, labels: readonly string[]): Promise<void>
@@ -67,8 +71,15 @@ export interface GitHubClient {
   permissionOf(name: RepositoryName, login: string): Promise<Permission>
   /** Bodies of our own comments on a pull request, inline and conversation, to see what was answered already. */
   listOwnComments(name: RepositoryName, number: number): Promise<readonly string[]>
-  replyToInlineComment(name: RepositoryName, number: number, commentId: number, body: string): Promise<void>
-  comment(name: RepositoryName, number: number, body: string): Promise<void>
+  /** Like `comment`, not sent once the signal has aborted. */
+  replyToInlineComment(
+    name: RepositoryName,
+    number: number,
+    commentId: number,
+    body: string,
+    signal?: AbortSignal,
+  ): Promise<void>
+  comment(name: RepositoryName, number: number, body: string, signal?: AbortSignal): Promise<void>
   /** For one git operation on one repository. */
   gitCredentials(name: RepositoryName): Promise<{ readonly username: string; readonly password: string }>
 }

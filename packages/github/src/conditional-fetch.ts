@@ -48,8 +48,31 @@ export function conditionalFetch(send: typeof fetch): typeof fetch {
       return response
     }
     const body = await response.arrayBuffer()
-    if (body.byteLength <= MAX_ANSWER_BYTES) keep(key, { etag, headers: new Headers(response.headers), body })
+    const isKept = body.byteLength <= MAX_ANSWER_BYTES && !mayGrowUnseen(url, response.headers, body)
+    if (isKept) keep(key, { etag, headers: new Headers(response.headers), body })
     else forget(key)
     return new Response(body.slice(0), { status: 200, headers: response.headers })
+  }
+}
+
+/**
+ * Whether it is a full last page: when a row comes after it, it is itself unchanged, and only its missing link said that
+ * there is no other page.
+ */
+function mayGrowUnseen(url: string, headers: Headers, body: ArrayBuffer): boolean {
+  const perPage = URL.canParse(url) ? new URL(url).searchParams.get('per_page') : null
+  if (perPage === null || /rel="next"/.test(headers.get('link') ?? '')) return false
+  const rows = rowsIn(body)
+  return rows === undefined || rows >= Number(perPage)
+}
+
+/** Undefined for what is no list, or no JSON: the caller of `fetch` says what it makes of that. */
+function rowsIn(body: ArrayBuffer): number | undefined {
+  try {
+    const rows: unknown = JSON.parse(Buffer.from(body).toString('utf8'))
+    return Array.isArray(rows) ? rows.length : undefined
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined
+    throw error
   }
 }

@@ -9,6 +9,7 @@ import {
 import { conversationCommentSchema, inlineCommentSchema, repositorySchema, reviewSchema } from './github-objects.ts'
 import type { Identity } from './identity.ts'
 import { listAll, PAGE_SIZE } from './list-all.ts'
+import { unless } from './octokit-for.ts'
 import { ownerAndRepo } from './owner-and-repo.ts'
 import { parseAnswer } from './parse-answer.ts'
 
@@ -68,14 +69,14 @@ export function createConversationCalls(identity: Identity): ConversationCalls {
         .filter((comment) => comment.user?.login.toLowerCase() === own.toLowerCase())
         .map((comment) => comment.body ?? '')
     },
-    async replyToInlineComment(name, number, commentId, body) {
+    async replyToInlineComment(name, number, commentId, body, signal) {
       const { rest } = identity.octokit(name)
       const where = { ...ownerAndRepo(name), pull_number: number, comment_id: commentId }
-      await rest.pulls.createReplyForReviewComment({ ...where, body })
+      await rest.pulls.createReplyForReviewComment({ ...where, body, ...unless(signal) })
     },
-    async comment(name, number, body) {
+    async comment(name, number, body, signal) {
       const { rest } = identity.octokit(name)
-      await rest.issues.createComment({ ...ownerAndRepo(name), issue_number: number, body })
+      await rest.issues.createComment({ ...ownerAndRepo(name), issue_number: number, body, ...unless(signal) })
     },
   }
 }

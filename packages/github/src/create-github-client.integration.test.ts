@@ -237,16 +237,32 @@ describe('createPullRequest', () => {
     })
   })
 
-  it('finds the one that a lost answer made, and makes no second', async () => {
-    const client = await clientOf(table({ [create]: () => 'broken', [list]: () => ok([pullRequestObject()]) }))
-    expect(await client.createPullRequest(name, newPullRequest)).toMatchObject({ number: 7 })
-    expect(seenOf('POST')).toHaveLength(1)
+  it.each(['broken' as const, { status: 502 }])(
+    'sends one request, and says so when it was lost (%j)',
+    async (lost) => {
+      const client = await clientOf(table({ [create]: () => lost, [list]: () => ok([]) }))
+      expect(await failureOf(client.createPullRequest(name, newPullRequest))).toMatchObject({ category: 'transient' })
+      expect(seenOf('POST')).toHaveLength(1)
+    },
+  )
+
+  it('is not sent, like a comment or a reply, once the task was stopped', async () => {
+    const client = await clientOf(() => ({ status: 201, data: pullRequestObject() }))
+    const reason = new DevBotError({ category: 'cancelled', code: 'task-may-have-ended', message: 'cancelled' })
+    const stopped = AbortSignal.abort(reason)
+    expect(await failureOf(client.createPullRequest(name, newPullRequest, stopped))).toBe(reason)
+    expect(await failureOf(client.comment(name, 7, 'text', stopped))).toBe(reason)
+    expect(await failureOf(client.replyToInlineComment(name, 7, 8, 'text', stopped))).toBe(reason)
+    expect(fake?.seen).toEqual([])
   })
 
-  it('tries again, within limits, when the lost request made none', async () => {
-    const client = await clientOf(table({ [create]: () => ({ status: 502 }), [list]: () => ok([]) }))
-    expect(await failureOf(client.createPullRequest(name, newPullRequest))).toMatchObject({ category: 'transient' })
-    expect(seenOf('POST')).toHaveLength(3)
+  it('is waited for when the task is stopped while it is under way: only the answer says what was made', async () => {
+    const stop = new AbortController()
+    const client = await clientOf(() => {
+      stop.abort()
+      return { status: 201, data: pullRequestObject() }
+    })
+    expect(await client.createPullRequest(name, newPullRequest, stop.signal)).toMatchObject({ number: 7 })
   })
 
   it('returns the existing one when GitHub says that there is one, whatever its words', async () => {
@@ -596,6 +612,30 @@ describe('questions that GitHub answered before', () => {
     expect(await client.listOwnComments(name, 7)).toEqual(['hello', 'first'])
     secondPage = 'edited'
     expect(await client.listOwnComments(name, 7)).toEqual(['hello', 'edited'])
+  })
+
+  it('find the row after a full page, which is itself unchanged', async () => {
+    let rows = 100
+    const client = await clientOf((request) => {
+      if (request.path !== '/repos/octo/hello/issues/7/comments')
+        return request.path === '/user' ? ok({ login: 'devbot' }) : ok([])
+      const page = Number(request.query.get('page') ?? 1)
+      const shown = Array.from({ length: Math.min(100, rows - (page - 1) * 100) }, (_, index) => {
+        const id = (page - 1) * 100 + index + 1
+        const mine = { body: `text ${id}`, user: { login: 'devbot', type: 'User' } }
+        return commentObject(id, '2026-11-22T10:00:00Z', mine)
+      })
+      const etag = `"${page}-${shown.length}"`
+      if (request.headers['if-none-match'] === etag) return { status: 304, headers: { etag } }
+      const next = { link: `<${fake?.url}${request.path}?per_page=100&page=${page + 1}>; rel="next"` }
+      return { status: 200, headers: { etag, ...(rows > page * 100 ? next : {}) }, data: shown }
+    })
+    expect(await client.listOwnComments(name, 7)).toHaveLength(100)
+    rows = 101
+    expect(await client.listOwnComments(name, 7)).toHaveLength(101)
+    expect(await client.listOwnComments(name, 7)).toHaveLength(101)
+    rows = 102
+    expect((await client.listOwnComments(name, 7)).at(-1)).toBe('text 102')
   })
 
   it('are asked without a tag where GitHub gave none', async () => {

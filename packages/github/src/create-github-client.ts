@@ -30,11 +30,10 @@ const DEFAULT_RETRY_BASE_MS = 1_000
 
 /** GitHub by octokit. Makes no request before the first call. */
 export function createGitHubClient(options: GitHubClientOptions): GitHubClient {
-  const retryBaseMs = options.retryBaseMs ?? DEFAULT_RETRY_BASE_MS
   const octokitOptions = {
     apiUrl: options.apiUrl,
     timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
-    retryBaseMs,
+    retryBaseMs: options.retryBaseMs ?? DEFAULT_RETRY_BASE_MS,
     paced: options.paced ?? !isLoopback(options.apiUrl),
     onWarning: options.onWarning ?? (() => undefined),
     waits: options.waits,
@@ -45,7 +44,7 @@ export function createGitHubClient(options: GitHubClientOptions): GitHubClient {
       : createAppIdentity(options.auth, octokitOptions)
   return {
     ...createRepositoryCalls(identity),
-    ...createPullRequestCalls(identity, retryBaseMs),
+    ...createPullRequestCalls(identity),
     ...createConversationCalls(identity),
   }
 }

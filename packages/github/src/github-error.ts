@@ -28,13 +28,15 @@ export type Asked = { readonly method: string; readonly path: string }
 
 /**
  * Translates whatever a request to GitHub threw into a DevBotError, by status and headers. The result holds no header
- * and no body of the request. DevBotErrors pass through; what is no error of octokit's is a bug and passes through too.
+ * and no body of the request. DevBotErrors pass through, also from behind octokit's; what is no error of octokit's is a bug and passes through too.
  */
 export function toGitHubError(error: unknown, asked: Asked): unknown {
   if (error instanceof DevBotError) return error
   const parsed = octokitErrorSchema.safeParse(error)
   if (!parsed.success) return error
   const { status, response, cause } = parsed.data
+  // The caller's own reason for not sending it.
+  if (cause instanceof DevBotError) return cause
   if (response === undefined) return new DevBotError(unreachable(asked, cause))
   return new DevBotError(refused(asked, { status, headers: response.headers, problem: readProblem(response.data) }))
 }

@@ -40,6 +40,8 @@ const MAX_ANSWER_BYTES = 32 * 1024 * 1024
 const MAX_RETRIES = 2
 /** Marks a POST that changes nothing more when it is repeated. */
 export const repeatable = { request: { repeatable: true } }
+/** Keeps a request from being sent once the signal has aborted, however long it waited for its turn. */
+export const unless = (signal: AbortSignal | undefined) => (signal === undefined ? {} : { request: { signal } })
 /** A longer wait for the rate limit is the ledger's business, so that it holds no worker slot. */
 const MAX_RATE_LIMIT_WAIT_SECONDS = 10
 /** Answers of the 4xx kind mean the same the next time; waiting for rate limits is the throttling's part. */

@@ -1,11 +1,10 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { categoryOf, DevBotError, type RepositoryName } from '@devbot/contracts'
 import { z } from 'zod'
 import type { GitHubClient, PullRequest } from './client.ts'
 import { actorSchema, type GitHubPullRequest, pullRequestSchema } from './github-objects.ts'
 import type { Identity } from './identity.ts'
 import { listAll, listFirst, PAGE_SIZE } from './list-all.ts'
-import { repeatable } from './octokit-for.ts'
+import { repeatable, unless } from './octokit-for.ts'
 import { ownerAndRepo } from './owner-and-repo.ts'
 import { parseAnswer } from './parse-answer.ts'
 
@@ -21,15 +20,13 @@ type PullRequestCalls = Pick<
 >
 type NewPullRequest = Parameters<GitHubClient['createPullRequest']>[1]
 
-/** Tries of a creation whose answer was lost; before each further one the pull request is looked for. */
-const MAX_CREATE_TRIES = 3
 /** Pages of ended pull requests that are looked at; each is a request and may be some megabytes. */
 const MAX_ENDED_PAGES = 30
 
 const issueSchema = z.object({ closed_by: actorSchema })
 
 /** Finding, making and changing pull requests. */
-export function createPullRequestCalls(identity: Identity, retryBaseMs: number): PullRequestCalls {
+export function createPullRequestCalls(identity: Identity): PullRequestCalls {
   const restOf = (name: RepositoryName) => identity.octokit(name).rest
 
   async function pullRequestsOfBranch(name: RepositoryName, branch: string) {
@@ -63,9 +60,9 @@ export function createPullRequestCalls(identity: Identity, retryBaseMs: number):
     return [...byNumber.values()].toSorted((a, b) => b.number - a.number)
   }
 
-  async function openPullRequest(name: RepositoryName, input: NewPullRequest) {
-    const found = await pullRequestsOfBranch(name, input.branch)
-    return found.find((row) => row.state === 'open' && row.baseBranch === input.base)
+  async function openPullRequest(name: RepositoryName, branch: string, base: string) {
+    const found = await pullRequestsOfBranch(name, branch)
+    return found.find((row) => row.state === 'open' && row.baseBranch === base)
   }
 
   async function pullRequest(name: RepositoryName, number: number) {
@@ -87,24 +84,21 @@ export function createPullRequestCalls(identity: Identity, retryBaseMs: number):
     }
   }
 
-  async function createOnce(name: RepositoryName, input: NewPullRequest): Promise<PullRequest> {
-    const { branch, ...rest } = input
-    const { data } = await restOf(name).pulls.create({ ...ownerAndRepo(name), head: branch, ...rest })
-    return toPullRequest(parseAnswer(pullRequestSchema, data, 'the new pull request'))
-  }
-
-  async function createPullRequest(name: RepositoryName, input: NewPullRequest): Promise<PullRequest> {
-    for (let tries = 1; ; tries += 1) {
-      try {
-        return await createOnce(name, input)
-      } catch (error) {
-        const mayExist = error instanceof DevBotError && ['transient', 'conflict'].includes(error.category)
-        if (!mayExist || error.code === 'github-rate-limited') throw error
-        const existing = await openPullRequest(name, input)
-        if (existing !== undefined) return existing
-        if (error.category === 'conflict' || tries === MAX_CREATE_TRIES) throw error
-        await sleep(retryBaseMs * tries)
-      }
+  async function createPullRequest(
+    name: RepositoryName,
+    { branch, ...rest }: NewPullRequest,
+    signal?: AbortSignal,
+  ): Promise<PullRequest> {
+    try {
+      const input = { ...ownerAndRepo(name), head: branch, ...rest, ...unless(signal) }
+      const { data } = await restOf(name).pulls.create(input)
+      return toPullRequest(parseAnswer(pullRequestSchema, data, 'the new pull request'))
+    } catch (error) {
+      // A lost answer is the caller's: by the time it is asked again, nobody may want a pull request any more.
+      if (categoryOf(error) !== 'conflict') throw error
+      const existing = await openPullRequest(name, branch, rest.base)
+      if (existing === undefined) throw error
+      return existing
     }
   }
 

@@ -1,4 +1,4 @@
-import { DevBotError, type FeedbackRow, type RunRecord, replyMarkerFor, type Task } from '@devbot/contracts'
+import { DevBotError, type FeedbackRow, type RunRecord, replyMarkerFor } from '@devbot/contracts'
 import { untilListed, wasRefused } from './attempted-effect.ts'
 import type { WorkerDeps } from './deps.ts'
 import type { OwnedTask } from './own-task.ts'
@@ -31,7 +31,7 @@ export async function answerFeedback(deps: WorkerDeps, owned: OwnedTask, run: Ru
   if (waitsMs.length > 0) return Math.max(...waitsMs)
   await askForReviewAgain(
     deps,
-    task,
+    owned,
     rows.flatMap((row) => (row.item.kind === 'review' ? [row.item.author] : [])),
   )
   return undefined
@@ -55,9 +55,10 @@ async function postReply(deps: WorkerDeps, owned: OwnedTask, pullNumber: number,
   const { repository, id: taskId } = owned.task
   const { item } = row
   const body = `${row.reply ?? ''}\n\n${replyMarkerFor(item.id)}`
-  if (item.kind !== 'inline-comment') return deps.github.comment(repository, pullNumber, body)
+  if (item.kind !== 'inline-comment') return deps.github.comment(repository, pullNumber, body, owned.signal)
   try {
-    await deps.github.replyToInlineComment(repository, pullNumber, item.inReplyToId ?? item.objectId, body)
+    const threadId = item.inReplyToId ?? item.objectId
+    await deps.github.replyToInlineComment(repository, pullNumber, threadId, body, owned.signal)
   } catch (error) {
     const isGone = error instanceof DevBotError && error.code === 'github-not-found'
     if (!isGone) throw error
@@ -65,8 +66,10 @@ async function postReply(deps: WorkerDeps, owned: OwnedTask, pullNumber: number,
   }
 }
 
-async function askForReviewAgain(deps: WorkerDeps, task: Task, reviewers: readonly string[]): Promise<void> {
+async function askForReviewAgain(deps: WorkerDeps, owned: OwnedTask, reviewers: readonly string[]): Promise<void> {
+  const { task } = owned
   if (task.pullRequest === undefined || reviewers.length === 0) return
+  await owned.mayAct()
   const refused = await deps.github.requestReviewers(task.repository, task.pullRequest.number, [...new Set(reviewers)])
   if (refused.length > 0) deps.log.info({ taskId: task.id, refused }, 'these people cannot be asked for a review')
 }

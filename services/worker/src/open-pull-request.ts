@@ -1,6 +1,7 @@
 import { withoutSecrets } from '@devbot/config'
 import {
   categoryOf,
+  DevBotError,
   type Plan,
   type Publication,
   parsePullRequestMarker,
@@ -39,7 +40,7 @@ export async function openPullRequest(
       draft: isDraft(plan, run),
       base: task.baseBranch ?? defaultBranch,
     }))
-  await decorate(deps, owned, run.pullRequest ?? plan, pull)
+  if (!(await mayHaveEnded(owned))) await decorate(deps, owned, run.pullRequest ?? plan, pull)
   const { number, url } = pull
   await owned.save({ ...owned.task, status: 'in-review', pullRequest: { number, url, draft: pull.draft } })
   await owned.record({ kind: 'pull-request-opened', number, url, draft: pull.draft })
@@ -63,19 +64,32 @@ async function createPullRequest(
   await owned.save({ ...task, publication: { ...publication, pullRequestAttemptedAtMs: deps.now() } })
   await owned.mayAct()
   try {
-    return await deps.github.createPullRequest(task.repository, {
-      branch: task.branch,
-      base,
-      title: withoutSecrets(pullRequestTitle(task, run), deps.secrets),
-      body: withoutSecrets(
-        pullRequestBody({ task, instance: deps.settings.instance, runs: [run], changes: run.changes }),
-        deps.secrets,
-      ),
-      draft,
-    })
+    const body = pullRequestBody({ task, instance: deps.settings.instance, runs: [run], changes: run.changes })
+    return await deps.github.createPullRequest(
+      task.repository,
+      {
+        branch: task.branch,
+        base,
+        title: withoutSecrets(pullRequestTitle(task, run), deps.secrets),
+        body: withoutSecrets(body, deps.secrets),
+        draft,
+      },
+      owned.signal,
+    )
   } catch (error) {
     // "There is one already" is a conflict, so a conflict says nothing about whether it was made.
     if (wasRefused(error) && categoryOf(error) !== 'conflict') await owned.save({ ...task, publication })
+    throw error
+  }
+}
+
+/** A task that a person may have ended gets no labels any more; its pull request is recorded, for its report to name. */
+async function mayHaveEnded(owned: OwnedTask): Promise<boolean> {
+  try {
+    await owned.mayAct()
+    return false
+  } catch (error) {
+    if (error instanceof DevBotError && error.code === 'task-may-have-ended') return true
     throw error
   }
 }
