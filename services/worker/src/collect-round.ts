@@ -1,15 +1,25 @@
-import { type FeedbackRow, inboxItemFor } from '@devbot/contracts'
+import {
+  DevBotError,
+  type FeedbackItem,
+  type FeedbackRow,
+  type InboxItem,
+  inboxItemFor,
+  type TaskId,
+} from '@devbot/contracts'
 import type { Permission } from '@devbot/github'
 import type { WorkerDeps } from './deps.ts'
 import {
   answeredIn,
   answeredRow,
   authorsToAsk,
+  dropped as droppedRow,
   feedbackRowFor,
   judgeFeedback,
   undelivered,
+  whyNotSteering,
   withoutOwn,
 } from './feedback-rows.ts'
+import { isCommand, OUTDATED, oldCommands, outdatedCommands } from './outdated-commands.ts'
 import type { OwnedTask } from './own-task.ts'
 
 /** Items one round takes; the rest waits for the next, so that a flood of comments cannot fill a prompt. */
@@ -44,7 +54,18 @@ export async function collectRound(
   await rememberAnswered(deps, owned, unknown.filter(isAnswered), rows.filter(undelivered).filter(isAnswered))
   const fresh = unknown.filter((row) => !isAnswered(row))
   const waiting = [...rows.filter(undelivered).filter((row) => !isAnswered(row)), ...fresh]
-  if (await bringCommands(deps, owned, waiting)) return 'commands-came'
+  const outdated = await judgeOldCommands(deps, owned, waiting, withoutOwn(listed, ownLogin), ownLogin)
+  if (outdated.length > 0) {
+    const isOutdated = (row: FeedbackRow) => outdated.includes(row)
+    await remember(
+      deps,
+      owned,
+      fresh.filter(isOutdated),
+      outdated.map(({ item }) => droppedRow(item, OUTDATED)),
+    )
+  }
+  const commands = waiting.filter((row) => !outdated.includes(row))
+  if (await bringCommands(deps, owned, commands)) return 'commands-came'
   const candidates = waiting.filter(({ item }) => inboxItemFor(item).kind === 'feedback')
   const permissions = await askPermissions(deps, owned, authorsToAsk(candidates, ownLogin))
   const { round, dropped } = judgeFeedback(candidates, { ownLogin, permissions })
@@ -81,6 +102,26 @@ async function addInParts(
   }
 }
 
+/** Which commands were given to a task of a lost ledger, and are not carried out again. */
+async function judgeOldCommands(
+  deps: WorkerDeps,
+  owned: OwnedTask,
+  waiting: readonly FeedbackRow[],
+  listed: readonly FeedbackItem[],
+  ownLogin: string,
+): Promise<readonly FeedbackRow[]> {
+  const old = oldCommands(owned.task, waiting)
+  if (old.length === 0) return []
+  const commands = listed.filter(isCommand)
+  const authors = authorsToAsk(
+    commands.map((item) => ({ item })),
+    ownLogin,
+  )
+  const permissions = await askPermissions(deps, owned, authors)
+  const steering = commands.filter((item) => whyNotSteering(item, { ownLogin, permissions }) === undefined)
+  return outdatedCommands(old, steering)
+}
+
 /** Whether any is new: what a webhook brought, too, is there once. */
 async function bringCommands(
   deps: Pick<WorkerDeps, 'ledger'>,
@@ -90,9 +131,19 @@ async function bringCommands(
   let cameNew = false
   for (const item of rows.map((row) => inboxItemFor(row.item))) {
     if (item.kind === 'feedback') continue
-    if ((await deps.ledger.addToInbox(task.id, item)) === 'added') cameNew = true
+    if (await bringsNew(deps, task.id, item)) cameNew = true
   }
   return cameNew
+}
+
+/** A command for which there is no room is read from GitHub again in the next round. */
+async function bringsNew({ ledger }: Pick<WorkerDeps, 'ledger'>, taskId: TaskId, command: InboxItem): Promise<boolean> {
+  try {
+    return (await ledger.addToInbox(taskId, command)) === 'added'
+  } catch (error) {
+    if (error instanceof DevBotError && error.code === 'inbox-full') return false
+    throw error
+  }
 }
 
 async function askPermissions(
