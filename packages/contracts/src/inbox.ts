@@ -36,9 +36,12 @@ export const inboxItemSchema = z.discriminatedUnion('kind', [
 ])
 export type InboxItem = z.infer<typeof inboxItemSchema>
 
-/** What somebody wrote on a pull request as it goes into the inbox: a command, where it is one, else feedback. */
+/**
+ * What somebody wrote on a pull request as it goes into the inbox: a command, where it is one, else feedback. Of a
+ * command's text only the command stays: whoever comments cannot fill the inbox with what comes below it.
+ */
 export function inboxItemFor(item: FeedbackItem): Extract<InboxItem, { kind: 'feedback' | 'comment-command' }> {
   const command = item.kind === 'conversation-comment' ? commandIn(item.body) : undefined
   if (command === undefined) return { kind: 'feedback', id: item.id, item }
-  return { kind: 'comment-command', id: `command-${item.id}`, command, item }
+  return { kind: 'comment-command', id: `command-${item.id}`, command, item: { ...item, body: `/devbot ${command}` } }
 }

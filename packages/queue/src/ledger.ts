@@ -108,15 +108,29 @@ export type Ownership = { readonly taskId: TaskId; readonly epoch: number; reado
 export type Heartbeat = {
   /** False: the lease ran out and somebody else took the task; stop without another effect. */
   readonly held: boolean
-  /** Items waiting in the inbox. */
-  readonly inboxCount: number
+  /** Of the newest item that ever came into the inbox: grows with each, whatever is taken up. */
+  readonly inboxSequence: number
   /** The operator paused everything: stop as for a shutdown; the task stays due. */
   readonly paused: boolean
   /** Kinds waiting, so that a cancel or a close is heard within a second. */
   readonly inboxKinds: readonly InboxItem['kind'][]
 }
 
-export type TaskSnapshot = { readonly task: Task; readonly inbox: readonly InboxItem[]; readonly nowMs: number }
+export type TaskSnapshot = {
+  readonly task: Task
+  readonly inbox: readonly InboxItem[]
+  /** As in `Heartbeat`. */
+  readonly inboxSequence: number
+  readonly nowMs: number
+}
+
+/** When the owner that gives a task back wants it to be looked at again, and why. */
+export type NextLook = {
+  readonly dueAtMs: number
+  readonly reason: string
+  /** Inbox items up to this sequence wait until then, too; without it whatever waits makes the task due now. */
+  readonly leavesInboxUpTo?: number
+}
 
 /** What one call to the model may cost at most, before it is made. Millionths of a dollar, whole numbers from 0. */
 export type SpendingRequest = {
@@ -193,7 +207,7 @@ export interface WorkerLedger extends SpendingLedger {
   /** Whether this epoch still owns the task: it is the newest, and its lease has not run out. False for an unknown task. */
   holdsLease(taskId: TaskId, epoch: number): Promise<boolean>
   /** Gives the lease back. With `dueAtMs` the task is due then; without, when its next inbox item arrives. An inbox that is not empty makes it due now. */
-  release(ownership: Ownership, next?: { readonly dueAtMs: number; readonly reason: string }): Promise<void>
+  release(ownership: Ownership, next?: NextLook): Promise<void>
   snapshot(taskId: TaskId): Promise<TaskSnapshot | undefined>
   /**
    * Writes the record and removes the inbox items it has taken in, in one script. Recording a pull request or branch
@@ -254,6 +268,11 @@ export type WorkerReport = {
   readonly heardPauseMs?: number | undefined
 }
 
+export type HeardReport = WorkerReport & {
+  /** How long ago the worker said so. */
+  readonly silentMs: number
+}
+
 /** What pausing everything needs: workers report, and obey; the command line pauses, and sees that it is so. */
 export interface PauseLedger {
   pause(): Promise<Pause | undefined>
@@ -261,10 +280,10 @@ export interface PauseLedger {
   pauseAll(by: string): Promise<Pause>
   /** Ends the pause; returns it, if there was one. */
   resumeAll(): Promise<Pause | undefined>
-  /** The worker counts as alive for `lifetimeMs`. Returns the pause. */
-  reportWorker(report: WorkerReport, lifetimeMs: number): Promise<Pause | undefined>
-  /** The newest report of each worker that is alive. */
-  liveWorkers(): Promise<readonly WorkerReport[]>
+  /** The report is kept for so long, unless a newer one comes. Returns the pause. */
+  reportWorker(report: WorkerReport, keptMs: number): Promise<Pause | undefined>
+  /** The newest report of each worker that is kept; a worker that is cut off may still be at what it said. */
+  liveWorkers(): Promise<readonly HeardReport[]>
 }
 
 /** What reading needs: command line, dashboard, report. */

@@ -1,8 +1,8 @@
-import { planHashFor, taskIdSchema } from '@devbot/contracts'
+import { type InboxItem, inboxItemFor, planHashFor, taskIdSchema } from '@devbot/contracts'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createdTask, type LedgerFixture, startLedgerFixture, takenTask } from './testing/ledger-fixture.ts'
-import { editFor, feedbackFor, newTaskFor, REPOSITORY } from './testing/sample-records.ts'
+import { editFor, feedbackFor, feedbackItemFor, newTaskFor, REPOSITORY } from './testing/sample-records.ts'
 
 let fixture: LedgerFixture
 beforeAll(async () => {
@@ -169,6 +169,19 @@ describe('addToInbox', () => {
     const cancel = { kind: 'plan-cancelled', id: 'cancel-1', planHash: task.planHash } as const
     expect(await ledger.addToInbox(task.id, cancel)).toBe('added')
     expect(await ledger.addToInbox(task.id, cancel)).toBe('duplicate')
+  })
+
+  it('keeps room for 300 commands beside whatever feedback waits, and reads all of them', async () => {
+    const ledger = await fixture.open()
+    const task = await createdTask(ledger, newTaskFor('one'))
+    const add = (from: number, count: number, itemFor: (number: number) => InboxItem) =>
+      Promise.all(Array.from({ length: count }, (_, index) => ledger.addToInbox(task.id, itemFor(from + index))))
+    const command = (number: number) => inboxItemFor(feedbackItemFor(number, '/devbot cancel\n'.padEnd(65_000, 'x')))
+    await add(1, 1000, feedbackFor)
+    await add(2000, 300, command)
+    await expect(ledger.addToInbox(task.id, command(3000))).rejects.toMatchObject({ code: 'inbox-full' })
+    const inbox = (await ledger.snapshot(task.id))?.inbox ?? []
+    expect(inbox.filter(({ kind }) => kind === 'comment-command')).toHaveLength(300)
   })
 
   it('refuses feedback beyond its limit but still hears a cancellation', async () => {

@@ -92,12 +92,23 @@ describe('heartbeat', () => {
     expect(await ledger.heartbeat(ownership, 200)).toEqual({
       held: true,
       paused: false,
-      inboxCount: 3,
+      inboxSequence: 3,
       inboxKinds: ['feedback', 'plan-cancelled'],
     })
     await pause(120)
     expect(await ledger.dueTasks(10)).toEqual([])
     expect(await ledger.take(task.id, 'other', 1_000)).toEqual({ kind: 'busy' })
+  })
+
+  it('counts what ever came into the inbox, whatever was taken out of it', async () => {
+    const { ledger, task } = await openWithTask()
+    const ownership = await takenTask(ledger, task.id)
+    expect(await ledger.heartbeat(ownership, 1_000)).toMatchObject({ inboxSequence: 0 })
+    await ledger.addToInbox(task.id, feedbackFor(1))
+    await ledger.save(ownership, task, { inboxIds: [feedbackFor(1).id] })
+    await ledger.addToInbox(task.id, feedbackFor(2))
+    expect(await ledger.heartbeat(ownership, 1_000)).toMatchObject({ inboxSequence: 2, inboxKinds: ['feedback'] })
+    expect(await ledger.snapshot(task.id)).toMatchObject({ inboxSequence: 2, inbox: [{ kind: 'feedback' }] })
   })
 })
 
@@ -138,6 +149,19 @@ describe('release', () => {
     expect(await ledger.dueTasks(10)).toEqual([])
     expect((await ledger.details(task.id))?.due).toBeUndefined()
     await ledger.addToInbox(task.id, feedbackFor(1))
+    expect(await ledger.dueTasks(10)).toEqual([task.id])
+  })
+
+  it('honours a due time for what its owner knows of and leaves in the inbox, and for nothing newer', async () => {
+    const { ledger, task } = await openWithTask()
+    await ledger.addToInbox(task.id, feedbackFor(1))
+    const next = { dueAtMs: Date.now() + 60_000, reason: 'backoff' }
+    const leavesInboxUpTo = (await ledger.snapshot(task.id))?.inboxSequence ?? 0
+    await ledger.release(await takenTask(ledger, task.id), { ...next, leavesInboxUpTo })
+    expect((await ledger.details(task.id))?.due).toEqual({ atMs: next.dueAtMs, reason: 'backoff' })
+    const ownership = await takenTask(ledger, task.id)
+    await ledger.addToInbox(task.id, feedbackFor(2))
+    await ledger.release(ownership, { ...next, leavesInboxUpTo })
     expect(await ledger.dueTasks(10)).toEqual([task.id])
   })
 

@@ -21,7 +21,7 @@ import {
 } from '@devbot/contracts'
 import { z } from 'zod'
 import { readCheckpoint, renewCheckpoint, saveCheckpoint } from './checkpoints.ts'
-import type { Heartbeat, Ownership, TaskSnapshot, WorkerLedger } from './ledger.ts'
+import type { Heartbeat, NextLook, Ownership, TaskSnapshot, WorkerLedger } from './ledger.ts'
 import { checkedRunId, indexedRepository, taskKey } from './ledger-keys.ts'
 import { ownershipArguments } from './ownership-arguments.ts'
 import { unknownTask } from './plan-intake-ledger.ts'
@@ -80,21 +80,28 @@ const itemKind = z.enum(inboxItemSchema.options.map((option) => option.shape.kin
 
 async function heartbeat(scripts: ScriptRunner, ownership: Ownership, leaseMs: number): Promise<Heartbeat> {
   const { kind, rest } = readKind(await scripts.run('heartbeat', ...ownershipArguments(ownership), leaseMs))
-  const kinds = rest.map((text) => readReply(itemKind, text))
-  return { held: kind !== 'lost', paused: kind === 'paused', inboxCount: kinds.length, inboxKinds: [...new Set(kinds)] }
+  const [inboxSequence = 0, ...kinds] = rest
+  return {
+    held: kind !== 'lost',
+    paused: kind === 'paused',
+    inboxSequence: Number(inboxSequence),
+    inboxKinds: [...new Set(kinds.map((text) => readReply(itemKind, text)))],
+  }
 }
 
-async function release(scripts: ScriptRunner, ownership: Ownership, next?: { dueAtMs: number; reason: string }) {
-  const args = [...ownershipArguments(ownership), next?.dueAtMs ?? '', next?.reason ?? '']
+async function release(scripts: ScriptRunner, ownership: Ownership, next?: NextLook) {
+  const args = [...ownershipArguments(ownership), next?.dueAtMs ?? '', next?.reason ?? '', next?.leavesInboxUpTo ?? 0]
   readOwned(await scripts.run('release', ...args), ownership.taskId)
 }
 
 async function snapshot(scripts: ScriptRunner, taskId: TaskId): Promise<TaskSnapshot | undefined> {
-  const [nowMs, record, updatedAtMs, ...items] = readReply(z.array(replyText), await scripts.run('snapshot', taskId))
-  if (nowMs === undefined || record === undefined || updatedAtMs === undefined) return undefined
+  const reply = readReply(z.array(replyText), await scripts.run('snapshot', taskId))
+  const [nowMs, record, updatedAtMs, inboxSequence, ...items] = reply
+  if (record === undefined || updatedAtMs === undefined) return undefined
   return {
     task: readTask(record, updatedAtMs, taskKey(taskId)),
     inbox: items.map((item) => readRecord(inboxItemSchema, item, taskKey(taskId, 'inbox-items'))),
+    inboxSequence: Number(inboxSequence),
     nowMs: Number(nowMs),
   }
 }

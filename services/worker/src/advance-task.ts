@@ -13,6 +13,7 @@ import {
   triesAgain,
   withReason,
 } from '@devbot/contracts'
+import type { NextLook } from '@devbot/queue'
 import { adoptLeftBehind } from './adopt-left-behind.ts'
 import { completePublication } from './complete-publication.ts'
 import type { WorkerDeps } from './deps.ts'
@@ -22,7 +23,7 @@ import { type OwnedTask, ownTask } from './own-task.ts'
 import { recordStatus } from './record-status.ts'
 import { reviewPullRequest } from './review-pull-request.ts'
 import { writeTaskReport } from './stages/report.ts'
-import { takeInInbox } from './take-in-inbox.ts'
+import { takeInInbox, type UnheardCommands } from './take-in-inbox.ts'
 import { untilSandboxes } from './until-sandboxes.ts'
 import { untilTomorrow } from './until-tomorrow.ts'
 
@@ -32,7 +33,7 @@ const MAX_STEPS = 50
 /** About a minute: what is tried again for an ended task is in no hurry. */
 const MAX_BACKOFF_STEP = 5
 
-type Rest = { readonly dueAtMs: number; readonly reason: string } | undefined
+type Rest = NextLook | undefined
 
 /**
  * Brings a task as far as it can go now: take in what happened, decide, act, until nothing is due. Errors end here:
@@ -41,15 +42,53 @@ type Rest = { readonly dueAtMs: number; readonly reason: string } | undefined
 export async function advanceTask(deps: WorkerDeps, taskId: TaskId, shutdown: AbortSignal): Promise<void> {
   await ownTask(deps, taskId, shutdown, async (owned) => {
     for (let step = 0; step < MAX_STEPS; step++) {
-      // What cannot be taken in is not decided upon: the lease runs out, and the next look is by another wake-up.
-      await takeInInbox(deps, owned)
-      const rest = await takeStep(deps, owned)
+      // What the ledger does not give is not decided upon: the lease runs out, and the next look is by another wake-up.
+      const unheard = await takeInInbox(deps, owned)
+      const rest = unheard === undefined ? await takeStep(deps, owned) : await stepUnheard(deps, owned, unheard)
       if (rest !== 'go-on') return rest
     }
     const rest = await handleFailure(deps, owned, taskSpins(taskId), owned.task)
+    if (rest !== 'go-on') return rest
     // Held, it is not due by itself, or it would spin again: a person who starts it is the next to look.
-    return rest === 'go-on' ? undefined : rest
+    return taskEnded(owned.task) || owned.task.status === 'held' ? undefined : laterLook(deps)
   })
+}
+
+/** Not soon: nobody waits for it, or what it waits for is not near. */
+function laterLook(deps: WorkerDeps): NextLook {
+  return { dueAtMs: deps.now() + backoffMs(MAX_BACKOFF_STEP, deps.random()), reason: 'backoff' }
+}
+
+/**
+ * A step beside commands that wait for GitHub's word on their authors. Before any effect they are asked about again (`mayAct`);
+ * when the task rests, it says what they wait for, and they are looked at again in time, not at once.
+ */
+async function stepUnheard(
+  deps: WorkerDeps,
+  owned: OwnedTask,
+  { error, inboxSequence }: UnheardCommands,
+): Promise<Rest | 'go-on'> {
+  deps.log.error({ taskId: owned.task.id, error }, 'GitHub did not say who may give commands; they wait in the inbox')
+  const later = { ...laterLook(deps), leavesInboxUpTo: inboxSequence }
+  if (owned.signal.aborted) {
+    const stopped = handleStop(deps, owned, error)
+    // One who may give commands stopped the task: it does not go on before that is taken in.
+    return stopped === 'go-on' ? later : stopped
+  }
+  const rest = await takeStep(deps, owned)
+  if (rest === 'go-on') return rest
+  await saveUnheard(owned, error)
+  return rest === undefined || rest.dueAtMs > later.dueAtMs ? later : { ...rest, leavesInboxUpTo: inboxSequence }
+}
+
+async function saveUnheard(owned: OwnedTask, error: unknown): Promise<void> {
+  const { task } = owned
+  // What an ended or held task, or the step itself, has to say goes first.
+  if (taskEnded(task) || task.status === 'held' || task.statusReason !== undefined) return
+  const code = error instanceof DevBotError ? error.code : 'bug'
+  const message = error instanceof Error ? error.message : String(error)
+  const reason = `a command on the pull request waits after ${code}: ${message.slice(0, 500)}`
+  await owned.save(withReason(task, reason, code))
 }
 
 function taskSpins(taskId: TaskId): DevBotError {
@@ -114,7 +153,7 @@ async function handleFailure(
   const task = await owned.reload()
   // What is still to be done for one that rests (its report, a look at its pull request) is tried again for as long as it takes.
   const rests = taskEnded(before) || (before.status === 'held' && before.adoption !== 'due')
-  if (rests) return { dueAtMs: deps.now() + backoffMs(MAX_BACKOFF_STEP, deps.random()), reason: 'backoff' }
+  if (rests) return laterLook(deps)
   if (taskEnded(task)) return 'go-on'
   const code = error instanceof DevBotError ? error.code : 'bug'
   const message = error instanceof Error ? error.message : String(error)

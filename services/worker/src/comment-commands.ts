@@ -12,11 +12,17 @@ export type JudgedCommand = {
   readonly asks?: InboxItem
 }
 
+/** What judging takes: GitHub's word on the author, and the ledger's on newer tasks of the plan. */
+export type CommandJudges = {
+  readonly github: Pick<WorkerDeps['github'], 'login' | 'permissionOf'>
+  readonly ledger: Pick<WorkerDeps['ledger'], 'planTaskAt'>
+}
+
 export const isCommand = (item: InboxItem): item is CommandItem => item.kind === 'comment-command'
 
 /** Asks GitHub, now, whether the comment's author may steer, and says what the command asks for. */
 export async function judgeCommand(
-  deps: Pick<WorkerDeps, 'github' | 'ledger'>,
+  deps: CommandJudges,
   task: Pick<Task, 'id' | 'repository' | 'planPath' | 'status'>,
   { id, command, item }: CommandItem,
 ): Promise<JudgedCommand> {
@@ -48,7 +54,7 @@ function askedFor(command: CommandItem['command'], id: string, by: string): Inbo
 
 /** A plan that was edited after its task ended has a newer task, which works on it now. */
 async function whyNotRetried(
-  { ledger }: Pick<WorkerDeps, 'ledger'>,
+  { ledger }: Pick<CommandJudges, 'ledger'>,
   task: Pick<Task, 'id' | 'repository' | 'planPath' | 'status'>,
 ): Promise<string | undefined> {
   if (!taskRetryable(task)) return undefined

@@ -7,7 +7,7 @@ import {
   type TaskId,
   type TaskProgress,
 } from '@devbot/contracts'
-import type { Ownership } from '@devbot/queue'
+import type { NextLook, Ownership } from '@devbot/queue'
 import type { WorkerDeps } from './deps.ts'
 import { hearCommands } from './hear-commands.ts'
 
@@ -47,7 +47,7 @@ export type OwnedTask = {
   readonly mayAct: () => Promise<void>
   /** The newest record from the ledger, after a write whose fate is unknown. */
   readonly reload: () => Promise<Task>
-  /** The signal again, after a stop that was only for looking into the inbox. */
+  /** The signal again, after a stop that was only for looking into the inbox; what else stops the task still does. */
   readonly rearm: () => void
 }
 
@@ -56,7 +56,7 @@ export async function ownTask(
   deps: Pick<WorkerDeps, 'ledger' | 'github' | 'settings' | 'log' | 'activity'>,
   taskId: TaskId,
   shutdown: AbortSignal,
-  work: (owned: OwnedTask) => Promise<{ readonly dueAtMs: number; readonly reason: string } | undefined>,
+  work: (owned: OwnedTask) => Promise<NextLook | undefined>,
 ): Promise<'done' | 'busy' | 'paused' | 'unknown'> {
   const { ledger, settings, log } = deps
   const { leaseMs } = settings
@@ -90,7 +90,7 @@ export async function ownTask(
     if (!heartbeat.held) stop.abort(stopReason('ownership-lost', 'another worker owns the task'))
     else if (waiting.some((kind) => STOPPING_KINDS.includes(kind))) stopToLook()
     else if (isPaused) stopForPause()
-    if (waiting.includes('comment-command')) commands.mayHave(heartbeat.inboxCount)
+    if (waiting.includes('comment-command')) commands.mayHave(heartbeat.inboxSequence)
   }
   const heart = keepBeating(beat, (error) => {
     log.warn({ taskId, error }, 'the lease could not be renewed; trying again')
@@ -123,10 +123,10 @@ export async function ownTask(
         return task
       },
       rearm: () => {
-        if (shutdown.aborted) return
         waiting = []
         stop = new AbortController()
-        if (isPaused) stopForPause()
+        if (shutdown.aborted) stopForShutdown()
+        else if (isPaused) stopForPause()
       },
     })
     await heart.stop()

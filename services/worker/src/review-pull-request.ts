@@ -51,7 +51,8 @@ export async function reviewPullRequest(
     await reviseFromFeedback(deps, owned, pull, round)
     return 'go-on'
   }
-  if (owned.task.failedAttempts > 0) await owned.save(settled(owned.task))
+  const { failedAttempts, statusCode } = owned.task
+  if (failedAttempts > 0 || statusCode !== undefined) await owned.save(settled(owned.task))
   return { dueAtMs: deps.now() + deps.settings.reconcileMs, reason: 'reconcile' }
 }
 

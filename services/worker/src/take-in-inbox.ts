@@ -1,4 +1,4 @@
-import { foldInbox, type InboxItem, type Task } from '@devbot/contracts'
+import { DevBotError, foldInbox, type InboxItem, type Task } from '@devbot/contracts'
 import { isCommand, judgeCommand } from './comment-commands.ts'
 import type { WorkerDeps } from './deps.ts'
 import { feedbackRowFor } from './feedback-rows.ts'
@@ -8,30 +8,46 @@ import { recordStatus } from './record-status.ts'
 /** Parts of an inbox that are taken in before the next decision; what a flood leaves makes the task due again. */
 const MAX_PARTS = 10
 
-/**
- * Takes what waits in the inbox into the task. Of commands that came as comments, GitHub is asked whether their author may
- * give them; when it does not answer, they stay where they are, the rest is taken in, and the error thrown.
- */
-export async function takeInInbox(deps: WorkerDeps, owned: OwnedTask): Promise<void> {
-  for (let part = 0; part < MAX_PARTS; part++) {
-    if (!(await takeInPart(deps, owned))) return
-  }
+/** Commands that stay in the inbox, because nobody said whether their authors may give them. */
+export type UnheardCommands = {
+  readonly error: unknown
+  /** Of the inbox when they were left there. */
+  readonly inboxSequence: number
 }
 
-/** As much as one reading of the inbox gives; false when there is nothing. */
-async function takeInPart(deps: WorkerDeps, owned: OwnedTask): Promise<boolean> {
-  const snapshot = await deps.ledger.snapshot(owned.task.id)
-  if (snapshot === undefined || snapshot.inbox.length === 0) return false
-  const certain = snapshot.inbox.filter((item) => !isCommand(item))
-  try {
-    const asked = await askedByCommands(deps, owned, snapshot.task, snapshot.inbox)
-    await takeIn(deps, owned, snapshot.task, asked, snapshot.inbox)
-  } catch (error) {
-    if (certain.length === snapshot.inbox.length) throw error
-    if (certain.length > 0) await takeIn(deps, owned, snapshot.task, certain, certain)
-    throw error
+/**
+ * Takes what waits in the inbox into the task. Of commands that came as comments, GitHub is asked whether their author may
+ * give them; when it does not say, they stay where they are, and the rest is taken in.
+ */
+export async function takeInInbox(deps: WorkerDeps, owned: OwnedTask): Promise<UnheardCommands | undefined> {
+  for (let part = 0; part < MAX_PARTS; part++) {
+    const took = await takeInPart(deps, owned)
+    if (took === 'nothing') return undefined
+    if (took !== 'some') return took
   }
-  return true
+  return undefined
+}
+
+/** As much as one reading of the inbox gives. */
+async function takeInPart(deps: WorkerDeps, owned: OwnedTask): Promise<'some' | 'nothing' | UnheardCommands> {
+  const snapshot = await deps.ledger.snapshot(owned.task.id)
+  if (snapshot === undefined || snapshot.inbox.length === 0) {
+    // What the task was stopped to look at has been taken in already.
+    if (owned.signal.aborted) owned.rearm()
+    return 'nothing'
+  }
+  const { task, inbox, inboxSequence } = snapshot
+  let asked: readonly InboxItem[]
+  try {
+    asked = await askedByCommands(deps, owned, task, inbox)
+  } catch (error) {
+    if (error instanceof DevBotError && error.code === 'ownership-lost') throw error
+    const certain = inbox.filter((item) => !isCommand(item))
+    if (certain.length > 0) await takeIn(deps, owned, task, certain, certain)
+    return { error, inboxSequence }
+  }
+  await takeIn(deps, owned, task, asked, inbox)
+  return 'some'
 }
 
 /** `items` are folded in the place of what is `taken` out of the inbox. */

@@ -7,6 +7,10 @@ local MAX_WAITING_FEEDBACK = 1000
 local MAX_WAITING_BYTES = 4 * 1024 * 1024
 local MAX_FEEDBACK_BYTES = 8 * 1024 * 1024
 local MAX_SEEN = 10000
+-- Commands have room of their own, so that no feedback keeps a writer's cancel out. They are short: all of them fit into
+-- one reading of the inbox.
+local MAX_WAITING_COMMANDS = 300
+local MAX_SEEN_WITH_COMMANDS = 2 * MAX_SEEN
 local MAX_STORED = 1000
 local STORED_MS = 7 * 24 * 3600 * 1000
 -- Comments that keep coming put a settling task off again and again, at most this many times the settling time.
@@ -93,7 +97,9 @@ end
 -- The inbox: members '<kind> <item id>' in order of arrival, and the items' JSON by id.
 local function removeItem(id, kind, itemId)
   redis.call('ZREM', taskKey(id, 'inbox'), kind .. ' ' .. itemId)
-  redis.call('HINCRBY', taskKey(id), 'inboxBytes', -redis.call('HSTRLEN', taskKey(id, 'inbox-items'), itemId))
+  local bytes = redis.call('HINCRBY', taskKey(id), 'inboxBytes', -redis.call('HSTRLEN', taskKey(id, 'inbox-items'), itemId))
+  -- Items that version 1 added were not counted.
+  if bytes < 0 then redis.call('HSET', taskKey(id), 'inboxBytes', 0) end
   redis.call('HDEL', taskKey(id, 'inbox-items'), itemId)
 end
 
@@ -104,6 +110,20 @@ local function inboxEntries(id)
     entries[index] = { kind = kind, id = itemId }
   end
   return entries
+end
+
+-- Grows with every item and never shrinks, whatever is taken up.
+local function inboxSequence(id)
+  local sequence = field(id, 'inboxSequence')
+  return sequence == '' and '0' or sequence
+end
+
+local function countWaiting(id, kind)
+  local count = 0
+  for _, entry in ipairs(inboxEntries(id)) do
+    if entry.kind == kind then count = count + 1 end
+  end
+  return count
 end
 
 -- Only the newest text of a plan counts, so an older one still waiting makes room for it.
@@ -122,7 +142,10 @@ local function addItem(id, kind, itemId, json, planHash)
     removeEdits(id)
   elseif redis.call('SISMEMBER', seen, itemId) == 1 then
     return 'duplicate'
-  elseif kind == 'feedback' or kind == 'comment-command' then
+  elseif kind == 'comment-command' then
+    if countWaiting(id, kind) >= MAX_WAITING_COMMANDS then return 'full' end
+    if redis.call('SCARD', seen) >= MAX_SEEN_WITH_COMMANDS then return 'full' end
+  elseif kind == 'feedback' then
     if redis.call('ZCARD', taskKey(id, 'inbox')) >= MAX_WAITING_FEEDBACK then return 'full' end
     if (tonumber(field(id, 'inboxBytes')) or 0) + #json > MAX_WAITING_BYTES then return 'full' end
     if redis.call('SCARD', seen) >= MAX_SEEN then return 'full' end
