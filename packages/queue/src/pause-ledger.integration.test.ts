@@ -50,7 +50,7 @@ describe('a pause of everything', () => {
 })
 
 describe('workers that report', () => {
-  it('hear of the pause, and are alive until their report is too old', async () => {
+  it('hear of the pause, and are known with how long they have been silent until their report is too old', async () => {
     const ledger = await fixture.open()
     const { id: taskId } = await createdTask(ledger, newTaskFor('mine'))
     const busy = { id: 'host-1', tasks: [taskId], modelCalls: 1, sandboxes: 2 }
@@ -59,10 +59,13 @@ describe('workers that report', () => {
     expect(await ledger.reportWorker({ id: 'host-2', tasks: [], modelCalls: 0, problem: 'no engine' }, 200)).toEqual(
       pause,
     )
-    expect(await ledger.liveWorkers()).toEqual([busy, { id: 'host-2', tasks: [], modelCalls: 0, problem: 'no engine' }])
-    await expect.poll(() => ledger.liveWorkers(), { timeout: 5_000 }).toEqual([busy])
+    const silentMs = expect.closeTo(0, -3)
+    const other = { id: 'host-2', tasks: [], modelCalls: 0, problem: 'no engine', silentMs }
+    expect(await ledger.liveWorkers()).toEqual([{ ...busy, silentMs }, other])
+    await expect.poll(async () => (await ledger.liveWorkers()).length, { timeout: 5_000 }).toBe(1)
+    expect((await ledger.liveWorkers())[0]?.silentMs).toBeGreaterThanOrEqual(200)
     const idle = { id: 'host-1', tasks: [], modelCalls: 0, sandboxes: 0, heardPauseMs: pause.sinceMs }
     await ledger.reportWorker(idle, 60_000)
-    expect(await ledger.liveWorkers()).toEqual([idle])
+    expect(await ledger.liveWorkers()).toEqual([{ ...idle, silentMs }])
   })
 })

@@ -25,15 +25,15 @@ export function createPauseLedger(scripts: ScriptRunner): PauseLedger {
       return pause
     },
     resumeAll: async () => readPause(await scripts.run('set-pause', '')),
-    reportWorker: async (report, lifetimeMs) => {
+    reportWorker: async (report, keptMs) => {
       const record = writeRecord(reportSchema, { version: 1, ...report, tasks: [...report.tasks] }, 'worker report')
-      return readPause(await scripts.run('report-worker', report.id, record, lifetimeMs))
+      return readPause(await scripts.run('report-worker', report.id, record, keptMs))
     },
     liveWorkers: async () => {
-      const records = readReply(z.array(z.string()), await scripts.run('live-workers'))
-      return records.map((record) => {
+      const records = readReply(z.array(z.tuple([z.string(), replyText])), await scripts.run('live-workers'))
+      return records.map(([record, silentMs]) => {
         const { version: _version, ...report } = readRecord(reportSchema, record, 'worker report')
-        return report
+        return { ...report, silentMs: Number(silentMs) }
       })
     },
   }

@@ -5,8 +5,8 @@ import type { WorkerDeps } from './deps.ts'
 
 /** How often a worker reports; `devbot stop --all` is proved within some of these. */
 const PERIOD_MS = 1_000
-/** A worker that said nothing for so long counts as dead: a few lost reports, or a slow machine, are not death. */
-const LIFETIME_MS = 6_000
+/** Longer than a lease: one that is cut off from the ledger goes on with its last turn until its lease has ended. */
+const KEPT_BEYOND_LEASE_MS = 5_000
 /** After this much of a pause a run that is still there hangs, or its worker is dead: its sandboxes go, whatever its lease. */
 const PATIENCE_MS = 5_000
 
@@ -23,7 +23,7 @@ export type ActivityReporter = {
 export function reportActivity(
   deps: Pick<WorkerDeps, 'sandboxes'> & { readonly ledger: Pick<PauseLedger, 'reportWorker'> },
   activity: Pick<Activity, 'tasks' | 'modelCalls'>,
-  options: { readonly id: string; readonly onError: (error: unknown) => void },
+  options: { readonly id: string; readonly leaseMs: number; readonly onError: (error: unknown) => void },
 ): ActivityReporter {
   const stopping = new AbortController()
   let pause: Pause | undefined
@@ -34,7 +34,7 @@ export function reportActivity(
     const found = heard === undefined ? {} : await lookForSandboxes(deps)
     const told = { id: options.id, tasks: activity.tasks(), modelCalls: activity.modelCalls(), ...found }
     const heardPauseMs = heard === undefined ? {} : { heardPauseMs: heard.sinceMs }
-    pause = await deps.ledger.reportWorker({ ...told, ...heardPauseMs }, LIFETIME_MS)
+    pause = await deps.ledger.reportWorker({ ...told, ...heardPauseMs }, options.leaseMs + KEPT_BEYOND_LEASE_MS)
     if (pause?.sinceMs !== heard?.sinceMs) heardAtMs = performance.now()
   }
   const loop = async () => {
@@ -43,6 +43,8 @@ export function reportActivity(
       // Ends early, by rejecting, only when the worker closes.
       await sleep(PERIOD_MS, undefined, { signal: stopping.signal }).catch(() => undefined)
     }
+    // The last word, kept for long: nothing is under way any more.
+    await report().catch(options.onError)
   }
   const ended = loop()
   return {

@@ -78,7 +78,8 @@ export async function startWorker(
   })
   const shutdown = new AbortController()
   const onError = (error: unknown) => log.error({ error }, 'a part of the worker reported an error')
-  const reporter = reportActivity({ sandboxes: deps.sandboxes, ledger }, activity, { id: deps.settings.owner, onError })
+  const { owner: id, leaseMs } = deps.settings
+  const reporter = reportActivity({ sandboxes: deps.sandboxes, ledger }, activity, { id, leaseMs, onError })
   const housekeeping = await keepHouse(deps, {
     retentionDays: config.retentionDays,
     // Nothing of a dead worker is free to go before its lease has ended.

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Ledger, Pause, WorkerReport } from '@devbot/queue'
+import type { HeardReport, Ledger, Pause } from '@devbot/queue'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { dollars, type Output } from '../output.ts'
 import { whoAmI } from './steering-commands.ts'
@@ -8,6 +8,8 @@ import { withLedger } from './with-ledger.ts'
 /** `stop --all` is done, or says what is still there, within this. */
 const PROOF_MS = 15_000
 const LOOK_MS = 250
+/** A worker that said nothing for so long is dead or cut off: a few lost reports, or a slow machine, are neither. */
+const SILENT_MS = 6_000
 
 /** `pause --all`: no task is taken, what runs stops within a second and stays due. */
 export async function pauseAll(output: Output): Promise<ExitCode> {
@@ -36,7 +38,7 @@ export function describePause({ by, sinceMs }: Pause): string {
 
 type Proof = {
   readonly pause: Pause
-  readonly workers: readonly WorkerReport[]
+  readonly workers: readonly HeardReport[]
   /** What is still there, or not known; empty: nothing spends any more. */
   readonly left: readonly string[]
 }
@@ -68,7 +70,7 @@ export async function stopAll(output: Output): Promise<ExitCode> {
 }
 
 async function look(ledger: Ledger, pause: Pause): Promise<Proof> {
-  const workers = await ledger.liveWorkers()
+  const workers = (await ledger.liveWorkers()).filter(mayStillBeThere)
   const left = workers.length === 0 ? [NO_WORKER] : workers.flatMap((worker) => leftAt(worker, pause))
   return { pause, workers, left }
 }
@@ -76,9 +78,22 @@ async function look(ledger: Ledger, pause: Pause): Promise<Proof> {
 const NO_WORKER =
   'no worker is alive: none asks a model or takes a task, but nobody can say whether sandboxes are left; start a worker (it stays paused and removes them), then say this again'
 
+/**
+ * Pure: whether a worker counts. One that vanished with something under way may only be cut off from Redis, and still
+ * wait for the model; its report is kept until its lease has surely ended.
+ */
+export function mayStillBeThere({ silentMs, tasks, modelCalls }: HeardReport): boolean {
+  return silentMs <= SILENT_MS || tasks.length > 0 || modelCalls > 0
+}
+
 /** Pure: why a worker's word is no proof yet. */
-export function leftAt(report: WorkerReport, pause: Pause): readonly string[] {
-  const { id, tasks, modelCalls, sandboxes, problem, heardPauseMs } = report
+export function leftAt(report: HeardReport, pause: Pause): readonly string[] {
+  const { id, tasks, modelCalls, sandboxes, problem, heardPauseMs, silentMs } = report
+  if (silentMs > SILENT_MS) {
+    return [
+      `${id} is not heard of for ${Math.round(silentMs / 1000)} s: it worked on ${tasks.length} tasks with ${modelCalls} model calls under way; its lease ends them`,
+    ]
+  }
   if (heardPauseMs !== pause.sinceMs) return [`${id} has not told yet that it heard of the pause`]
   return [
     ...(problem === undefined ? [] : [`${id}: ${problem}`]),
@@ -88,7 +103,7 @@ export function leftAt(report: WorkerReport, pause: Pause): readonly string[] {
   ]
 }
 
-function describeWorker(report: WorkerReport, pause: Pause): string {
+function describeWorker(report: HeardReport, pause: Pause): string {
   const { id, tasks, modelCalls, sandboxes = 'an unknown number of' } = report
   const heard = report.heardPauseMs === pause.sinceMs ? '' : ' (before it heard of the pause)'
   return `${id}: ${tasks.length} tasks and ${modelCalls} model calls under way, ${sandboxes} sandboxes of this instance${heard}`
