@@ -1,10 +1,11 @@
+import type { Task } from '@devbot/contracts'
 import { Redis } from 'ioredis'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { connectLedger } from './connect-ledger.ts'
 import type { Ledger } from './ledger.ts'
 import { LEDGER_VERSION } from './records.ts'
 import { createdTask, takenTask } from './testing/ledger-fixture.ts'
-import { feedbackFor, freshInstance, newTaskFor, runFor } from './testing/sample-records.ts'
+import { feedbackFor, feedbackItemFor, freshInstance, newTaskFor, runFor } from './testing/sample-records.ts'
 import { type StartedRedis, startRedis } from './testing/start-redis.ts'
 
 const PASSWORD = 'correct-horse-battery'
@@ -150,6 +151,52 @@ describe('raiseVersion', () => {
       await (await open({ instance })).raiseVersion()
       expect(await client.get(`devbot:${instance}:schema`)).toBe(String(after))
     }
+    client.disconnect()
+  })
+
+  it('lets what version 1 left at rest with a pull request be looked at, once', async () => {
+    const instance = freshInstance()
+    const ledger = await open({ instance })
+    const pullRequest = { number: 1, url: 'https://github.invalid/1', draft: false }
+    const atRest = async (planPath: string, changes: Partial<Task>) => {
+      const task = await createdTask(ledger, newTaskFor(planPath, { planPath }))
+      const ownership = await takenTask(ledger, task.id)
+      await ledger.save(ownership, { ...task, ...changes })
+      await ledger.release(ownership)
+      return task.id
+    }
+    const pull = (number: number) => ({ pullRequest: { ...pullRequest, number } })
+    const endedDaysAgo = (days: number) => ({ status: 'closed' as const, endedAtMs: Date.now() - days * 86_400_000 })
+    const held = await atRest('held.md', { status: 'held', ...pull(1) })
+    const closed = await atRest('closed.md', { ...endedDaysAgo(6), ...pull(2) })
+    await atRest('long-closed.md', { ...endedDaysAgo(8), ...pull(3) })
+    await atRest('not-begun.md', { status: 'held' })
+    await atRest('merged.md', { ...endedDaysAgo(1), status: 'merged', ...pull(4) })
+    await ledger.raiseVersion()
+    expect(await ledger.dueTasks(10)).toEqual([])
+    const client = new Redis(redis.url)
+    await client.set(`devbot:${instance}:schema`, 1)
+    client.disconnect()
+    await ledger.raiseVersion()
+    expect([...(await ledger.dueTasks(10))].sort()).toEqual([held, closed].sort())
+    await ledger.release(await takenTask(ledger, held))
+    await ledger.raiseVersion()
+    expect(await ledger.dueTasks(10)).toEqual([closed])
+  })
+
+  it('counts no bytes below nothing for what version 1 wrote without counting', async () => {
+    const instance = freshInstance()
+    const ledger = await open({ instance })
+    const task = await createdTask(ledger, newTaskFor('plan'))
+    const ownership = await takenTask(ledger, task.id)
+    const row = { item: feedbackItemFor(1, 'long '.repeat(100)), state: 'open' as const }
+    await ledger.addToInbox(task.id, feedbackFor(2))
+    await ledger.addFeedback(ownership, [row])
+    const client = new Redis(redis.url)
+    await client.hdel(`devbot:${instance}:task:${task.id}`, 'inboxBytes', 'feedbackBytes')
+    await ledger.save(ownership, task, { inboxIds: [feedbackFor(2).id] })
+    await ledger.updateFeedback(ownership, [{ item: { ...row.item, body: '' }, state: 'dropped' }])
+    expect(await client.hmget(`devbot:${instance}:task:${task.id}`, 'inboxBytes', 'feedbackBytes')).toEqual(['0', '0'])
     client.disconnect()
   })
 })

@@ -3,13 +3,14 @@
 if not owns() then return { 'lost' } end
 local id, adds = ARGV[2], ARGV[5] == 'add'
 local rows, answer = taskKey(id, 'feedback'), { 'ok' }
-local bytes = tonumber(field(id, 'feedbackBytes')) or 0
+local bytes = math.max(0, tonumber(field(id, 'feedbackBytes')) or 0)
 for index = 6, #ARGV, 2 do
   local row, size = ARGV[index], #ARGV[index + 1]
   local before = redis.call('HSTRLEN', rows, row)
   if not adds or (before == 0 and bytes + size <= MAX_FEEDBACK_BYTES) then
     redis.call('HSET', rows, row, ARGV[index + 1])
-    bytes = bytes + size - before
+    -- Rows that version 1 wrote were not counted.
+    bytes = math.max(0, bytes + size - before)
     if before == 0 then answer[#answer + 1] = row end
   end
 end
