@@ -1,9 +1,11 @@
 import { execFileSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { lookup } from 'node:dns/promises'
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
+import { sharedVariables } from '@devbot/config'
 import { networkRefusalSchema, type Task } from '@devbot/contracts'
 import { canUseDocker, type Stack, startStack } from '@devbot/demo'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -14,6 +16,7 @@ import { worldOf } from './src/world.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const PROBE = readFileSync(new URL('./src/probes/egress-probe.mjs', import.meta.url), 'utf8')
+const ANCHOR = sharedVariables.anchorImage.read({})
 /** A small package that will not change any more. */
 const PACKAGE = 'left-pad'
 /** What comes of a tunnel that is no longer one: TLS' fatal alert "access denied", and nothing else. */
@@ -105,6 +108,21 @@ async function probe(stack: Stack): Promise<Probed> {
 }
 
 const KINDS = ['agent', 'check'] as const
+
+describe.skipIf(!(await canUseDocker()))('the volume of the egress-proxy’s sockets', () => {
+  it('is the egress-proxy’s even when it was empty as a container was made with it', () => {
+    const volume = `devbot-e2e-egress-${randomBytes(6).toString('hex')}`
+    const docker = (...args: string[]) => execFileSync('docker', args, { encoding: 'utf8' }).trim()
+    docker('volume', 'create', volume)
+    try {
+      const mount = ['--network', 'none', '--mount', `type=volume,source=${volume},target=/run/egress`]
+      const owner = docker('run', '--rm', ...mount, '--entrypoint', 'stat', ANCHOR, '-c', '%u:%g %a', '/run/egress')
+      expect(owner).toBe('10001:10001 711')
+    } finally {
+      docker('volume', 'rm', volume)
+    }
+  })
+})
 
 describe.skipIf(!(await canUseDocker()))('the way out of a sandbox', () => {
   const parts = new AsyncDisposableStack()
