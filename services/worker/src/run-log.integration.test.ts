@@ -1,13 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { createLogger } from '@devbot/config'
-import {
-  DevBotError,
-  type ErrorCode,
-  objectIdSchema,
-  planHashFor,
-  type RunRecord,
-  repositoryNameSchema,
-} from '@devbot/contracts'
+import { DevBotError, type ErrorCode, objectIdSchema, type RunRecord, type TaskId } from '@devbot/contracts'
 import { connectLedger, type Ledger } from '@devbot/queue'
 import { type StartedRedis, startRedis } from '@devbot/queue/testing'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -15,6 +8,7 @@ import { createActivity } from './activity.ts'
 import type { WorkerDeps } from './deps.ts'
 import { type OwnedTask, ownTask } from './own-task.ts'
 import { type RunLog, withRunLog } from './run-log.ts'
+import { acceptedTask } from './testing/accepted-task.ts'
 
 const TREE = objectIdSchema.parse('a'.repeat(40))
 const COMMIT = 'c'.repeat(40)
@@ -41,24 +35,9 @@ beforeEach(async () => {
 })
 afterEach(() => ledger.close())
 
-async function newTask() {
-  const planText = 'a plan'
-  const made = await ledger.createTask({
-    repository: repositoryNameSchema.parse('octo-org/hello'),
-    planPath: 'plan.md',
-    planHash: planHashFor(planText),
-    planText,
-    title: 'A plan',
-    priority: 'medium',
-    branchPrefix: 'agent/',
-  })
-  if (made.kind === 'branch-taken') throw new Error('the branch is taken')
-  return made.task.id
-}
-
 /** One attempt at a run: it asks for one turn unless there is one, takes a checkpoint, and is ended by `error`. */
 async function attempt(
-  taskId: Awaited<ReturnType<typeof newTask>>,
+  taskId: TaskId,
   error: DevBotError | undefined,
   more: { readonly model?: string; readonly work?: (log: RunLog, owned: OwnedTask) => Promise<void> } = {},
 ): Promise<RunLog> {
@@ -88,12 +67,11 @@ async function takeTurn(log: RunLog, { ownership }: OwnedTask): Promise<void> {
 
 const failure = (category: DevBotError['category'], code: ErrorCode) =>
   new DevBotError({ category, code, message: code })
-const runsOf = async (taskId: Awaited<ReturnType<typeof newTask>>): Promise<readonly RunRecord[]> =>
-  (await ledger.details(taskId))?.runs ?? []
+const runsOf = async (taskId: TaskId): Promise<readonly RunRecord[]> => (await ledger.details(taskId))?.runs ?? []
 
 describe('a run after an error', () => {
   it('goes on as the same run, with what it recorded, after one that passes', async () => {
-    const task = await newTask()
+    const task = await acceptedTask(ledger)
     const first = await attempt(task, failure('transient', 'ledger-unavailable'))
     const second = await attempt(task, undefined)
     expect(second.run.id).toBe(first.run.id)
@@ -102,7 +80,7 @@ describe('a run after an error', () => {
   })
 
   it('goes on when the repository’s policy named another model meanwhile', async () => {
-    const task = await newTask()
+    const task = await acceptedTask(ledger)
     const first = await attempt(task, failure('transient', 'ledger-unavailable'), {
       work: async (log) => log.change({ model: 'of-the-policy' }),
     })
@@ -110,7 +88,7 @@ describe('a run after an error', () => {
   })
 
   it('begins anew with the work so far when the operator chose another model', async () => {
-    const task = await newTask()
+    const task = await acceptedTask(ledger)
     const first = await attempt(task, failure('transient', 'ledger-unavailable'))
     const second = await attempt(task, undefined, { model: 'other' })
     expect(second.run).toMatchObject({ startCommitId: COMMIT, turns: 1 })
@@ -119,14 +97,14 @@ describe('a run after an error', () => {
   })
 
   it('begins anew, from the newest base, when the mending is in the repository', async () => {
-    const task = await newTask()
+    const task = await acceptedTask(ledger)
     const first = await attempt(task, failure('sandbox', 'service-not-ready'))
     const second = await attempt(task, undefined, { work: async (log) => expect(log.checkpoint).toBeUndefined() })
     expect(second.run.id).not.toBe(first.run.id)
   })
 
   it('begins anew when it was cut off five times at the same turn', async () => {
-    const task = await newTask()
+    const task = await acceptedTask(ledger)
     const { run } = await attempt(task, failure('transient', 'ledger-unavailable'))
     const ids: string[] = []
     for (let cut = 0; cut < 6; cut += 1) {
@@ -137,7 +115,7 @@ describe('a run after an error', () => {
   })
 
   it('stays finished when something cannot be written after its end', async () => {
-    const task = await newTask()
+    const task = await acceptedTask(ledger)
     await attempt(task, failure('transient', 'ledger-unavailable'), {
       work: async (log) => log.end({ kind: 'finished' }),
     })

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Secret } from '@devbot/config'
-import { type ObjectId, objectIdSchema, planHashFor, repositoryNameSchema } from '@devbot/contracts'
+import { type ObjectId, objectIdSchema } from '@devbot/contracts'
 import { openRepositoryStore, type RepositoryStore } from '@devbot/git'
 import { connectLedger, type Ledger, type Ownership } from '@devbot/queue'
 import { type StartedRedis, startRedis } from '@devbot/queue/testing'
@@ -14,6 +14,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { stopReason } from '../own-task.ts'
 import { collectChange } from '../stages/collect-change.ts'
 import type { Source } from '../stages/prepare.ts'
+import { acceptedTask } from '../testing/accepted-task.ts'
 import { type CheckpointedRun, createCheckpoints } from './create-checkpoints.ts'
 import { overlayTree, restoreCheckpoint } from './restore-checkpoint.ts'
 
@@ -37,7 +38,7 @@ afterAll(() => redis.stop())
 beforeEach(async () => {
   root = mkdtempSync(join(tmpdir(), 'devbot-checkpoints-'))
   ledger = await connectLedger({ redisUrl: redis.url, instance: `test-${randomUUID().slice(0, 8)}` })
-  ownership = await ownedTask()
+  ownership = await take(await acceptedTask(ledger), 60_000)
   store = await openStore('store.git')
   source = sourceIn(store, await startTree(store))
   sandbox = await openSandbox()
@@ -49,21 +50,6 @@ afterEach(async () => {
   await ledger.close()
   rmSync(root, { recursive: true, force: true })
 })
-
-async function ownedTask(): Promise<Ownership> {
-  const planText = 'a plan'
-  const made = await ledger.createTask({
-    repository: repositoryNameSchema.parse('octo-org/hello'),
-    planPath: 'plan.md',
-    planHash: planHashFor(planText),
-    planText,
-    title: 'A plan',
-    priority: 'medium',
-    branchPrefix: 'agent/',
-  })
-  if (made.kind === 'branch-taken') throw new Error('the branch is taken')
-  return take(made.task.id, 60_000)
-}
 
 async function take(taskId: Ownership['taskId'], leaseMs: number): Promise<Ownership> {
   const taken = await ledger.take(taskId, 'worker-1', leaseMs)
