@@ -1,25 +1,20 @@
 import { createHash } from 'node:crypto'
 import type { SandboxEngine } from '../engine.ts'
 import { transfer } from '../run-process.ts'
+import { collectContents } from './collect-contents.ts'
 import { createCollector } from './collect-output.ts'
-import { assertListable, changeTooLarge, listingTooLarge, MAX_LISTING_BYTES, SCAN_TIMEOUT_MS } from './limits.ts'
-import { bodyBytes, readTar } from './read-tar.ts'
+import { assertListable, listingTooLarge, MAX_LISTING_BYTES, SCAN_TIMEOUT_MS } from './limits.ts'
+import { readTar } from './read-tar.ts'
 import type { ListedFile } from './workspace-listing.ts'
 import type { ReadContent, WorkspaceReader } from './workspace-reader.ts'
 
 /** A busybox find prints no change time, and a modification time can be set back: here every byte is read and hashed. */
 export function createContentReader(engine: SandboxEngine): WorkspaceReader {
   async function read(keys: ReadonlySet<string>, maxBytes: number, alsoFine: readonly number[]) {
-    const contents = new Map<string, ReadContent>()
-    if (keys.size === 0) return { contents, exact: true }
-    let left = maxBytes
+    if (keys.size === 0) return { contents: new Map<string, ReadContent>(), exact: true }
+    const { contents, take } = collectContents(maxBytes)
     const exitCode = await readWorkspace(engine, alsoFine, async (entry) => {
-      if (!keys.has(entry.key)) return
-      if (entry.kind === 'link') contents.set(entry.key, { kind: 'link', target: entry.target })
-      if (entry.kind !== 'file') return
-      const bytes = await bodyBytes(entry, left, () => changeTooLarge(`The change has more than ${maxBytes} bytes.`))
-      left -= bytes.length
-      contents.set(entry.key, { kind: 'file', executable: entry.executable, bytes })
+      if (keys.has(entry.key)) await take(entry)
     })
     return { contents, exact: exitCode === 0 }
   }

@@ -2,9 +2,10 @@ import { Readable } from 'node:stream'
 import { DevBotError } from '@devbot/contracts'
 import type { SandboxEngine } from '../engine.ts'
 import { transfer } from '../run-process.ts'
+import { collectContents } from './collect-contents.ts'
 import { createCollector } from './collect-output.ts'
-import { assertListable, changeTooLarge, listingTooLarge, MAX_LISTING_BYTES, SCAN_TIMEOUT_MS } from './limits.ts'
-import { bodyBytes, readTar } from './read-tar.ts'
+import { assertListable, listingTooLarge, MAX_LISTING_BYTES, SCAN_TIMEOUT_MS } from './limits.ts'
+import { readTar } from './read-tar.ts'
 import type { ListedFile, WorkspaceListing } from './workspace-listing.ts'
 import type { ReadContent, WorkspaceReader } from './workspace-reader.ts'
 
@@ -14,18 +15,11 @@ import type { ReadContent, WorkspaceReader } from './workspace-reader.ts'
  */
 export function createStatReader(engine: SandboxEngine): WorkspaceReader {
   async function read(keys: ReadonlySet<string>, maxBytes: number, alsoFine: readonly number[]) {
-    const contents = new Map<string, ReadContent>()
-    if (keys.size === 0) return { contents, exact: true }
-    let left = maxBytes
+    if (keys.size === 0) return { contents: new Map<string, ReadContent>(), exact: true }
+    const { contents, take } = collectContents(maxBytes)
     const names = Readable.from([Buffer.from([...keys].map((key) => `./${key}\0`).join(''), 'latin1')])
     const program = { argv: TAR, stdin: names, timeoutMs: SCAN_TIMEOUT_MS, what: 'reading the change', alsoFine }
-    const exitCode = await readTar(engine, program, async (entry) => {
-      if (entry.kind === 'link') contents.set(entry.key, { kind: 'link', target: entry.target })
-      if (entry.kind !== 'file') return
-      const bytes = await bodyBytes(entry, left, () => changeTooLarge(`The change has more than ${maxBytes} bytes.`))
-      left -= bytes.length
-      contents.set(entry.key, { kind: 'file', executable: entry.executable, bytes })
-    })
+    const exitCode = await readTar(engine, program, take)
     return { contents, exact: exitCode === 0 }
   }
 
